@@ -1,0 +1,116 @@
+"""What a table is: one declaration from which the Arrow schema, the Delta table, DuckDB's comments, the docs and the tests follow.
+
+Nothing here knows a particular table (see `tables`) or how tables are stored (see `store`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Type(Enum):
+    """Column types by their DuckDB names. All integers are signed, because Delta Lake has no unsigned ones."""
+
+    BOOLEAN = "BOOLEAN"
+    SMALLINT = "SMALLINT"
+    INTEGER = "INTEGER"
+    BIGINT = "BIGINT"
+    DOUBLE = "DOUBLE"
+    VARCHAR = "VARCHAR"
+    DATE = "DATE"
+    TIMESTAMP = "TIMESTAMP"
+    VARCHAR_LIST = "VARCHAR[]"
+    VARCHAR_MAP = "MAP(VARCHAR, VARCHAR)"
+    BIGINT_MAP = "MAP(VARCHAR, BIGINT)"
+
+    def arrow(self) -> pa.DataType:
+        """The Arrow type that the writer must produce."""
+        import pyarrow as pa
+
+        return {
+            Type.BOOLEAN: pa.bool_(),
+            Type.SMALLINT: pa.int16(),
+            Type.INTEGER: pa.int32(),
+            Type.BIGINT: pa.int64(),
+            Type.DOUBLE: pa.float64(),
+            Type.VARCHAR: pa.string(),
+            Type.DATE: pa.date32(),
+            Type.TIMESTAMP: pa.timestamp("us"),
+            Type.VARCHAR_LIST: pa.list_(pa.string()),
+            Type.VARCHAR_MAP: pa.map_(pa.string(), pa.string()),
+            Type.BIGINT_MAP: pa.map_(pa.string(), pa.int64()),
+        }[self]
+
+
+class Encoding(Enum):
+    """How Parquet lays the column out; the measured choice per column, not a matter of type alone."""
+
+    DICTIONARY = "dictionary"
+    DELTA = "DELTA_BINARY_PACKED"
+    PLAIN = "PLAIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: Name in snake_case; the same name means the same thing in every table.
+        type: Its type.
+        doc: One sentence for the user, ending in a full stop. NULL means absent or not computable.
+        unit: Unit of the values where they have one ("ns", "bytes", "frames").
+        derived: SQL over the table's stored columns; such a column exists in the view only and takes no space.
+        encoding: Parquet encoding of a stored column.
+        statistics: Whether Parquet and the Delta log keep its minimum and maximum, so that files and row groups can be skipped.
+        nullable: False where every row has a value.
+    """
+
+    name: str
+    type: Type
+    doc: str
+    unit: str | None = None
+    derived: str | None = None
+    encoding: Encoding = Encoding.DICTIONARY
+    statistics: bool = False
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the warehouse.
+
+    Attributes:
+        name: Name of the table, its folder and its view.
+        rows: What one row is ("One row per ...").
+        doc: A paragraph for the user.
+        columns: All columns in order, stored and derived. `capture_id` of the view comes from `captures` and is not listed
+            here, except in `captures` itself.
+    """
+
+    name: str
+    rows: str
+    doc: str
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that are in the files."""
+        return tuple(column for column in self.columns if column.derived is None)
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by name."""
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """Arrow schema of the stored columns; text columns may also be written dictionary-encoded."""
+        import pyarrow as pa
+
+        return pa.schema([pa.field(column.name, column.type.arrow(), column.nullable) for column in self.stored])
