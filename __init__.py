@@ -1,0 +1,1 @@
+"""caphouse: a SQL-backed warehouse for packet captures."""
