@@ -41,7 +41,9 @@ class Columns:
     addresses: AddressTable
 
     path: Int32
-    """Number of the packet's protocol path down to the transport layer."""
+    """Number of the packet's protocol path down to the transport layer, what an ICMP error quotes included."""
+    counted_path: Int32
+    """The same without what an ICMP error quotes: the path that flows and the protocol hierarchy count."""
     decoded: Bool
     """False where the link type is not decoded."""
     eth_src: Int32

@@ -1,0 +1,67 @@
+"""Protocol paths: the chain of protocol names of a packet, kept as one small number.
+
+`eth:ip:tcp` is the child "tcp" of the path `eth:ip`. Paths are few (tens in a capture, even of tunnels), so that a packet's
+path is an int32 and its text is looked up once per distinct path.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import numpy.typing as npt
+
+ROOT = 0
+"""The empty path, parent of all."""
+
+
+class Paths:
+    """The paths met so far; numbers are stable for the life of the object, which may be shared between threads.
+
+    Args:
+        names: Protocol names by protocol number, as in `caphouse.ingest.protocols.Registry`.
+        limit: Most paths kept apart. A capture made to have more gets the path of the parent, so that memory stays bounded.
+    """
+
+    def __init__(self, names: list[str], limit: int = 1 << 16) -> None:
+        self._names = names
+        self._limit = limit
+        self._children = np.full((64, len(names)), -1, dtype=np.int32)
+        self._lock = threading.Lock()
+        self._protocols: list[tuple[int, ...]] = [()]
+        self.texts: list[str] = [""]
+        """Text of each path, by its number."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def extend(self, parents: npt.NDArray[np.int32], protocol: int) -> npt.NDArray[np.int32]:
+        """Numbers of the paths that follow when `protocol` comes after each of `parents` (int32[m])."""
+        children = self._children
+        column = children[:, protocol]
+        if len(parents) and (int(parents.max()) >= len(column) or (column[parents] < 0).any()):
+            self._grow(np.unique(parents), protocol)
+            column = self._children[:, protocol]
+        return column[parents]
+
+    def _grow(self, parents: npt.NDArray[np.int32], protocol: int) -> None:
+        with self._lock:
+            for parent in parents.tolist():
+                if parent < len(self._children) and self._children[parent, protocol] >= 0:
+                    continue
+                if len(self.texts) >= self._limit:
+                    number = parent
+                else:
+                    number = len(self.texts)
+                    name = self._names[protocol]
+                    before = self.texts[parent]
+                    self._protocols.append((*self._protocols[parent], protocol))
+                    self.texts.append(f"{before}:{name}" if before else name)
+                while max(number, parent) >= len(self._children):
+                    # A copy, put in place whole: other threads may be reading the old table.
+                    self._children = np.vstack([self._children, np.full_like(self._children, -1)])
+                self._children[parent, protocol] = number
+
+    def child(self, parent: int, protocol: int) -> int:
+        """Number of one path."""
+        return int(self.extend(np.array([parent], dtype=np.int32), protocol)[0])

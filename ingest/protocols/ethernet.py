@@ -1,0 +1,56 @@
+"""Ethernet (IEEE 802.3): two addresses and a type, or a length with LLC behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .base import Layer, Protocol, Rank
+
+_HEADER = np.dtype({"names": ["dst", "src", "type"], "formats": ["<u8", "<u8", ">u2"], "offsets": [0, 6, 12], "itemsize": 14})
+"""The addresses as little-endian words, each with two bytes too many that are masked off."""
+_ADDRESS = np.uint64(0xFFFF_FFFF_FFFF)
+HEADER_BYTES = 14
+MIN_TYPE = 1536
+"""Smaller values of the type field are lengths (up to 1500) or nothing defined."""
+MAX_LENGTH = 1500
+
+
+def dissect(layer: Layer) -> None:
+    """Set the MAC addresses of the outermost Ethernet header and hand on by type."""
+    layer = layer.require(HEADER_BYTES)
+    header = layer.gather(_HEADER)
+    arrays = layer.frames.arrays
+    seen = arrays["has_mac"][layer.rows]
+    if not layer.embedded:
+        rows = layer.rows
+        dst, src = header["dst"] & _ADDRESS, header["src"] & _ADDRESS
+        if seen.any():
+            rows, dst, src = rows[~seen], dst[~seen], src[~seen]
+        arrays["mac_dst"][rows] = dst
+        arrays["mac_src"][rows] = src
+        arrays["has_mac"][rows] = True
+    hand_on_type_or_length(layer, header["type"].astype(np.uint16), HEADER_BYTES)
+
+
+def hand_on_type_or_length(layer: Layer, kind: np.ndarray[tuple[int], np.dtype[np.uint16]], length: int) -> None:
+    """Hand on by an Ethernet type, or as LLC when the field is a length; `length` bytes are the header's, field included."""
+    is_type = kind >= MIN_TYPE
+    if is_type.all():
+        layer.hand_on("ethertype", kind, length)
+        return
+    layer.hand_on("ethertype", kind, length, is_type)
+    is_length = kind <= MAX_LENGTH
+    layer.hand_to("data", length, ~is_type & ~is_length)
+    short = layer.select(is_length)
+    size = kind[is_length] if short is not layer else kind
+    short.trim(short.start + length + size.astype(np.int64))
+    # Novell's "raw 802.3": IPX without LLC, known by its unused checksum.
+    opening = short.require(length + 2)
+    if len(opening):
+        raw_ipx = opening.gather(np.dtype(">u2"), length) == 0xFFFF
+        opening.hand_to("ipx", length, raw_ipx)
+        opening.hand_to("llc", length, ~raw_ipx)
+    short.hand_to("llc", length, short.captured < length + 2)
+
+
+PROTOCOL = Protocol("eth", under={"link_type": (1,), "ethertype": (0x6558,)}, dissect=dissect, rank=Rank.LINK)

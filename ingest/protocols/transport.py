@@ -1,0 +1,47 @@
+"""What the transport protocols share: ports, and whether lengths can be known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .base import Layer
+
+_PORTS = np.dtype([("src", ">u2"), ("dst", ">u2")])
+
+
+def set_ports(layer: Layer, number: int) -> None:
+    """Set the ports of every packet of which they were captured.
+
+    Args:
+        layer: Packets at the transport header.
+        number: IP protocol number of the transport.
+    """
+    layer = layer.require(4)
+    ports = layer.gather(_PORTS)
+    if layer.embedded:
+        layer.set("error_src_port", ports["src"])
+        layer.set("error_dst_port", ports["dst"])
+        return
+    nested = layer.get("transport") >= 0
+    if nested.any():
+        _forget(layer.select(nested))
+    layer.set("src_port", ports["src"])
+    layer.set("dst_port", ports["dst"])
+    layer.set("transport", number)
+
+
+def _forget(layer: Layer) -> None:
+    """Clear what the transport header of an outer packet set; its ports stay when the inner packet has none, as in Wireshark."""
+    for column in ("payload_length", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_mss", "tcp_window_scale", "tcp_ts_val", "tcp_ts_ecr"):
+        layer.set(column, -1)
+    layer.set("payload_captured", 0)
+    layer.set("tcp_sack_permitted", values=False)
+
+
+def set_payload(layer: Layer, header_length: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    """Set the payload columns, `header_length` (int64[m]) bytes after the start of the layer; NULL length in fragments."""
+    whole = (layer.get("ip_fragment_offset") <= 0) & ~layer.get("ip_more_fragments")
+    length = layer.reported - header_length
+    layer.set("payload_length", np.where(whole & (length >= 0), length, -1))
+    layer.set("payload_offset", layer.start + header_length)
+    layer.set("payload_captured", np.maximum(layer.captured - header_length, 0))
