@@ -128,7 +128,7 @@ PACKETS = Table(
         Column("ip_ttl", SMALLINT, "Time to live, or hop limit, of the innermost IP header.", "hops"),
         Column("ip_id", BIGINT, "Identification of the innermost IP header; of its fragment header for IPv6.", encoding=PLAIN),
         Column("ip_dscp", SMALLINT, "Differentiated services code point of the innermost IP header."),
-        Column("ip_fragment_offset", INTEGER, "Offset of this fragment in its datagram; 0 when not fragmented.", "bytes"),
+        Column("ip_fragment_offset", INTEGER, "Fragment offset as in the header, in units of 8 bytes; 0 when not fragmented.", "8 bytes"),
         Column("ip_more_fragments", BOOLEAN, "Whether more fragments follow."),
         Column("in_icmp_error", BOOLEAN, "Whether the packet is an ICMP or ICMPv6 error that carries the header of another packet.", nullable=False),
         Column("icmp_type", SMALLINT, "Type of the innermost ICMP or ICMPv6 message."),

@@ -24,7 +24,7 @@ def dissect(layer: Layer) -> None:
         layer = layer.select(valid)
         header = header[valid]
     header_length = (header["version_ihl"] & 15).astype(np.int64) * 4
-    offset = (header["fragment"] & _OFFSET).astype(np.int32) * 8
+    offset = (header["fragment"] & _OFFSET).astype(np.int32)
     more = header["fragment"] & _MORE_FRAGMENTS != 0
     protocol = header["protocol"].astype(np.int16)
     if layer.embedded:

@@ -82,7 +82,7 @@ def _fragment(layer: Layer, places: npt.NDArray[np.int64], at: npt.NDArray[np.in
     if not len(places):
         return
     header = layer.frames.gather(layer.start[places] + at[places], _FRAGMENT)
-    offset[places] = header["offset"] & 0xFFF8
+    offset[places] = header["offset"] >> 3
     if not layer.embedded:
         arrays, rows = layer.frames.arrays, layer.rows[places]
         arrays["ip_id"][rows] = header["id"]

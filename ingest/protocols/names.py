@@ -6,6 +6,8 @@ from .base import Protocol, leaves
 
 PROTOCOLS = (
     Protocol("data"),
+    Protocol("netlink", under={"link_type": (253,)}),
+    Protocol("can", under={"link_type": (227,)}),
     # Ethernet types (IEEE registry; names as Wireshark shows them).
     *leaves(
         "ethertype",
