@@ -1,0 +1,68 @@
+# Each target creates .venv when it is missing and installs what it needs, so that every one of them works on a fresh clone.
+# PYTHON names the interpreter that .venv is made from; it must be 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench parity clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: $(VENV)/.run ## ingest the samples into a throw-away warehouse and answer the three questions
+	@set -e; \
+	CAPHOUSE_WAREHOUSE=$$(mktemp -d); export CAPHOUSE_WAREHOUSE; trap 'rm -rf "$$CAPHOUSE_WAREHOUSE"' EXIT; \
+	show() { printf '\n$$ caphouse %s\n' "$$*"; $(BIN)/caphouse "$$@"; }; \
+	show ingest samples; \
+	show captures --format table; \
+	show report rtt --format table; \
+	show report protocol-hierarchy --format table; \
+	show report destinations --format table; \
+	show report ports --format table; \
+	show report port-callers --port 111 --format table
+
+test: $(VENV)/.test ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.check ## lint, formatting, types, import directions, SQL
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint queries
+
+format: $(VENV)/.check ## mend what ruff and sqlfluff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/sqlfluff fix queries
+
+parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's answers, file by file
+	PYTHONPATH=tests $(BIN)/python -m parity
+
+bench: $(VENV)/.run ## measure speed, memory and size, beside the peers that are installed
+	PYTHONPATH=tests $(BIN)/python -m bench
+
+clean: ## remove .venv and everything that tools left behind
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: one for the environment, one for each set of packages. pip older than 25.1 knows no dependency groups.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("caphouse needs Python 3.11 or newer; say which with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.run: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group check
+	@touch $@
