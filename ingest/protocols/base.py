@@ -72,8 +72,8 @@ class Layer:
 
     Attributes:
         rows: int64[m], the packets' places in the batch.
-        start: int64[m], index in the buffer where the header begins.
-        end: int64[m], index where the captured bytes of this layer end; `start <= end`.
+        start: int64[m], bytes from the start of the packet to the header.
+        end: int64[m], bytes from the start of the packet to where the captured bytes of this layer end; `start <= end`.
         reported_end: int64[m], where it would end by the length fields of the layers around it, captured or not.
         embedded: True for the packet quoted in an ICMP error.
     """
@@ -115,7 +115,7 @@ class Layer:
 
     def gather(self, dtype: np.dtype[Any], at: Int64 | int = 0) -> npt.NDArray[Any]:
         """`dtype`-shaped records at `at` bytes from the start of each layer; the caller has made sure that they were captured."""
-        return self.frames.gather(self.start + at, dtype)
+        return self.frames.gather(self.rows, self.start + at, dtype)
 
     def set(self, column: str, values: Values, where: Mask | None = None) -> None:
         """Set a column for the packets (where `where` is true)."""

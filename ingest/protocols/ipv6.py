@@ -69,7 +69,7 @@ def _walk_extensions(
         captured = layer.end[waiting] - layer.start[waiting] - at[waiting]
         complete[waiting[captured < 8]] = False
         waiting = waiting[captured >= 8]
-        extension = layer.frames.gather(layer.start[waiting] + at[waiting], _EXTENSION)
+        extension = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], _EXTENSION)
         is_fragment = following[waiting] == _FRAGMENT_HEADER
         _fragment(layer, waiting[is_fragment], at, offset)
         following[waiting] = extension["next"]
@@ -81,7 +81,7 @@ def _walk_extensions(
 def _fragment(layer: Layer, places: npt.NDArray[np.int64], at: npt.NDArray[np.int64], offset: npt.NDArray[np.int32]) -> None:
     if not len(places):
         return
-    header = layer.frames.gather(layer.start[places] + at[places], _FRAGMENT)
+    header = layer.frames.gather(layer.rows[places], layer.start[places] + at[places], _FRAGMENT)
     offset[places] = header["offset"] >> 3
     if not layer.embedded:
         arrays, rows = layer.frames.arrays, layer.rows[places]

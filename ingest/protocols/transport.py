@@ -43,5 +43,5 @@ def set_payload(layer: Layer, header_length: np.ndarray[tuple[int], np.dtype[np.
     whole = (layer.get("ip_fragment_offset") <= 0) & ~layer.get("ip_more_fragments")
     length = layer.reported - header_length
     layer.set("payload_length", np.where(whole & (length >= 0), length, -1))
-    layer.set("payload_offset", layer.start + header_length)
+    layer.set("payload_offset", layer.frames.batch.offset[layer.rows] + layer.start + header_length)
     layer.set("payload_captured", np.maximum(layer.captured - header_length, 0))

@@ -1,0 +1,110 @@
+"""Decoded columns to rows of `packets`, as Arrow sees them: validity bitmaps where a value is absent, dictionaries for text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ..warehouse.tables import PACKETS
+from .columns import Columns
+from .formats.base import NO_TIME
+from .formats.link_types import link_type_name
+from .paths import Paths
+
+Int32 = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+def packet_rows(
+    columns: Columns, *, ingest_id: int, stream: Int32, flow_id: Int32, application: npt.NDArray[np.int16], application_names: list[str], paths: Paths
+) -> pa.Table:
+    """Rows of `packets` for one batch.
+
+    Args:
+        columns: The decoded batch of n packets.
+        ingest_id: The attempt that the rows belong to.
+        stream: int32[n], TCP or UDP conversation, -1 for none.
+        flow_id: int32[n], rows of `flows`.
+        application: int16[n], index into `application_names`, -1 for none.
+        application_names: Names of the application protocols.
+        paths: The decoder's protocol paths.
+
+    Returns:
+        A table of `PACKETS.arrow_schema`, text columns dictionary-encoded.
+    """
+    size = len(columns)
+    has_ip = columns.ip_version >= 0
+    texts = columns.addresses.text
+    arrays: dict[str, pa.Array] = {
+        "ingest_id": pa.array(np.full(size, ingest_id, dtype=np.int64)),
+        "frame_number": pa.array(np.arange(columns.first_frame, columns.first_frame + size, dtype=np.int64)),
+        "ts_ns": _with_mask(columns.ts_ns, columns.ts_ns != NO_TIME, pa.int64()),
+        "link_type": _link_types(columns.link_type),
+        "protocols": _protocols(columns.path, application, application_names, paths),
+        "eth_src": _text(columns.eth_src, columns.macs),
+        "eth_dst": _text(columns.eth_dst, columns.macs),
+        "ip_more_fragments": _with_mask(columns.ip_more_fragments, has_ip, pa.bool_()),
+        "in_icmp_error": pa.array(columns.in_icmp_error),
+        "tcp_sack_permitted": _with_mask(columns.tcp_sack_permitted, columns.tcp_flags >= 0, pa.bool_()),
+        "stream": _number(stream, pa.int32()),
+        "flow_id": _number(flow_id, pa.int32()),
+        "application": _text(application, pa.array(application_names, pa.string())),
+    }
+    for name in ("src_ip", "dst_ip", "tunnel_src_ip", "tunnel_dst_ip", "error_src_ip", "error_dst_ip"):
+        arrays[name] = _text(getattr(columns, name), texts)
+    fields = PACKETS.arrow_schema
+    for field in fields:
+        if field.name not in arrays:
+            arrays[field.name] = _number(getattr(columns, field.name), field.type)
+    return pa.table({field.name: arrays[field.name] for field in fields})
+
+
+def _number(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Integers of the column's type, NULL where they are negative."""
+    if not len(values):
+        return pa.array([], kind)
+    # One pass that most columns of most batches pass or fail as a whole.
+    if values.min() >= 0:
+        return pa.array(values.astype(kind.to_pandas_dtype(), copy=False))
+    if values.max() < 0:
+        return pa.nulls(len(values), kind)
+    return _with_mask(values, values >= 0, kind)
+
+
+def _with_mask(values: npt.NDArray[Any], valid: Mask, kind: pa.DataType) -> pa.Array:
+    """Array of `kind`, NULL where `valid` is false."""
+    if valid.all():
+        return pa.array(values.astype(kind.to_pandas_dtype(), copy=False))
+    validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    if kind == pa.bool_():
+        data = pa.py_buffer(np.packbits(values, bitorder="little"))
+    else:
+        data = pa.py_buffer(np.ascontiguousarray(values, dtype=kind.to_pandas_dtype()))
+    return pa.Array.from_buffers(kind, len(values), [validity, data])
+
+
+def _text(indexes: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
+    """Dictionary array over `texts`, NULL where the index is negative."""
+    if not len(indexes) or indexes.max() < 0:
+        return pa.DictionaryArray.from_arrays(pa.nulls(len(indexes), pa.int32()), texts.slice(0, 0))
+    return pa.DictionaryArray.from_arrays(_number(indexes, pa.int32()), texts, safe=False)
+
+
+def _link_types(link_types: Int32) -> pa.Array:
+    encoded = pa.array(link_types).dictionary_encode()
+    names = pa.array([link_type_name(number) for number in encoded.dictionary.to_pylist()], pa.string())
+    return pa.DictionaryArray.from_arrays(encoded.indices, names, safe=False)
+
+
+def _protocols(path: Int32, application: npt.NDArray[np.int16], names: list[str], paths: Paths) -> pa.Array:
+    """The packets' paths with the application, where there is one, as last item."""
+    width = len(names) + 1
+    encoded = pa.array(path.astype(np.int64) * width + (application + np.int64(1))).dictionary_encode()
+    texts = []
+    for code in encoded.dictionary.to_pylist():
+        number, label = divmod(code, width)
+        texts.append(f"{paths.texts[number]}:{names[label - 1]}" if label else paths.texts[number])
+    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(texts, pa.string()), safe=False)
