@@ -1,0 +1,194 @@
+"""What a process that ingests writes: data files in their final place, which nobody sees before they are committed.
+
+Neither this module nor those it imports load deltalake: worker processes write, one process commits (`store.Warehouse.commit`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from .parquet import ROW_GROUP_ROWS, Bounds, ParquetSink, conform
+from .tables import BY_NAME
+
+if TYPE_CHECKING:
+    import datetime
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from .locations import Location
+
+FILE_BYTES = 256 << 20
+"""Size after which a new file is begun, so that queries can share out the work and compaction stays within memory."""
+
+BUFFERED_ROWS = 4 * ROW_GROUP_ROWS
+"""Rows held back over all tables and days before the largest lot is written, row group full or not."""
+
+NO_DATE = "__HIVE_DEFAULT_PARTITION__"
+"""Folder name of NULL, by the convention that Delta, Hive and Spark share."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file that is complete but not registered.
+
+    Attributes:
+        table: Name of its table.
+        path: Path below the table's folder, '/' separated.
+        date: Its partition; None for captures without packets.
+        bytes: Size.
+        rows: Number of rows.
+        bounds: Minimum, maximum and number of NULLs per column that keeps statistics.
+    """
+
+    table: str
+    path: str
+    date: datetime.date | None
+    bytes: int
+    rows: int
+    bounds: dict[str, Bounds] = field(hash=False)
+
+
+Partition = tuple[str, "datetime.date | None"]
+
+
+class OpenFile:
+    """A data file while it is written: a local one under a name that no reader of '*.parquet' takes for a table's."""
+
+    def __init__(self, root: Location, table: str, date: datetime.date | None) -> None:
+        self.table = table
+        self.date = date
+        folder = root.join(table)
+        name = f"{secrets.token_hex(16)}.parquet"
+        # captures is small and rewritten as a whole: it has no partitions.
+        self._path = name if table == "captures" else f"date={date.isoformat() if date else NO_DATE}/{name}"
+        self._final = folder.join(*self._path.split("/"))
+        self._final.parent.make_folder()
+        self._temporary = self._final.parent.join(f".{name}.part") if root.is_local else self._final
+        self.sink = ParquetSink(BY_NAME[table], self._temporary.open_output())
+
+    def finish(self) -> DataFile:
+        """Complete the file and give it its name."""
+        written = self.sink.close()
+        if self._temporary is not self._final:
+            _sync(self._temporary.path)
+            os.replace(self._temporary.path, self._final.path)
+        return DataFile(self.table, self._path, self.date, written.bytes, written.rows, written.bounds)
+
+    def abandon(self) -> None:
+        """Remove what was written."""
+        self.sink.abandon()
+        self._temporary.delete()
+
+
+def _sync(path: str) -> None:
+    """Bring the file to the disk: the log must never name a file that a power cut leaves empty."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class StagedWriter:
+    """Collects rows of any tables and days, also of many captures, and writes them in large row groups.
+
+    `write` may be called by several threads: each writes its row groups to a file of its own, side by side.
+    As a context manager it removes its files when an exception leaves the block.
+    """
+
+    def __init__(self, location: Location | str | Path) -> None:
+        from .locations import Location
+
+        self._root = Location.parse(location)
+        self._lock = threading.Lock()
+        self._pieces: dict[Partition, list[pa.Table]] = defaultdict(list)
+        self._rows: dict[Partition, int] = defaultdict(int)
+        self._idle: dict[Partition, list[OpenFile]] = defaultdict(list)
+        self._open: set[OpenFile] = set()
+        self._finished: list[DataFile] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.abandon()
+
+    def write(self, table: str, data: pa.Table | pa.RecordBatch, date: datetime.date | None) -> None:
+        """Add rows of one table.
+
+        Args:
+            table: Name of the table.
+            data: Rows; text may be dictionary-encoded, nullable columns may be missing.
+            date: Day (UTC) of the capture's first packet: the partition. None for a capture without packets.
+
+        Raises:
+            ValueError: The rows are not of that table.
+        """
+        rows = conform(data, BY_NAME[table])
+        if not rows.num_rows:
+            return
+        partition = (table, date)
+        with self._lock:
+            self._pieces[partition].append(rows)
+            self._rows[partition] += rows.num_rows
+            if self._rows[partition] < ROW_GROUP_ROWS:
+                if sum(self._rows.values()) < BUFFERED_ROWS:
+                    return
+                partition = max(self._rows, key=self._rows.__getitem__)
+            pieces = self._take(partition)
+        self._encode(partition, pieces)
+
+    def _take(self, partition: Partition) -> list[pa.Table]:
+        del self._rows[partition]
+        return self._pieces.pop(partition)
+
+    def _encode(self, partition: Partition, pieces: list[pa.Table]) -> None:
+        with self._lock:
+            idle = self._idle[partition]
+            file = idle.pop() if idle else None
+        if file is None:
+            file = OpenFile(self._root, *partition)
+            with self._lock:
+                self._open.add(file)
+        file.sink.write(pieces)
+        if file.sink.bytes_written >= FILE_BYTES:
+            done = file.finish()
+            with self._lock:
+                self._open.discard(file)
+                self._finished.append(done)
+        else:
+            with self._lock:
+                self._idle[partition].append(file)
+
+    def finish(self) -> list[DataFile]:
+        """Write what is left and complete all files. The writer can be used again afterwards.
+
+        Returns:
+            The files to hand to `Warehouse.commit`; they are no part of the warehouse before.
+        """
+        for partition in list(self._pieces):
+            self._encode(partition, self._take(partition))
+        files = self._finished + [file.finish() for file in sorted(self._open, key=lambda file: (file.table, str(file.date)))]
+        self._open.clear()
+        self._idle.clear()
+        self._finished = []
+        return files
+
+    def abandon(self) -> None:
+        """Remove everything that was written since the last `finish`."""
+        self._pieces.clear()
+        self._rows.clear()
+        self._idle.clear()
+        for file in self._open:
+            file.abandon()
+        self._open.clear()
+        for done in self._finished:
+            self._root.join(done.table, *done.path.split("/")).delete()
+        self._finished = []

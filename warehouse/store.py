@@ -1,0 +1,518 @@
+"""The warehouse: Delta tables, commits that count every capture exactly once, and snapshots to read from.
+
+How an ingest becomes visible: data files are registered first, in any order, and count for nothing. The row of `captures` that
+names their `ingest_id` makes all of them count at once. That row is committed by compare-and-swap: the writer looks at all of
+`captures`, decides, and commits as the very next version; when another writer was faster it looks and decides again. So no
+capture gets in twice, whatever is killed, retried or done at the same time, and what an attempt leaves behind never shows.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from . import delta
+from .errors import WarehouseConflict, WarehouseError, WarehouseNotFound
+from .locations import Location
+from .parquet import conform
+from .snapshot import Snapshot, utc_date
+from .staging import DataFile, OpenFile, StagedWriter
+from .tables import BY_NAME, CAPTURES, TABLES
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+
+__all__ = ["CommitResult", "DataFile", "KnownCapture", "KnownCaptures", "Snapshot", "StagedWriter", "Warehouse", "utc_date"]
+
+FORMAT = 1
+"""Version of how a warehouse is laid out; a program refuses what is newer than itself."""
+
+FORMAT_KEY = "caphouse.format"
+
+PATIENCE_SECONDS = 120.0
+"""How long a commit keeps trying while others are faster."""
+
+SMALL_ROWS = 4096
+SMALL_FILES = 24
+"""`captures` files of fewer rows are merged, by the commit that adds one, when there are this many."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What became of the captures of one commit.
+
+    Attributes:
+        added: `ingest_id` of the captures that are in the warehouse now.
+        already_present: `ingest_id` of those that were not added, because their content was there already.
+        replaced: `ingest_id` of the rows that were taken out in exchange: older decoders, files that have grown.
+    """
+
+    added: tuple[int, ...] = ()
+    already_present: tuple[int, ...] = ()
+    replaced: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCapture:
+    """A row of `captures` as far as an ingest needs it to decide whether a file is worth reading."""
+
+    capture_id: str
+    ingest_id: int
+    status: str
+    decoder_version: int
+    source_uri: str | None
+    file_bytes: int | None
+    content_bytes: int | None
+    modified_ns: int | None
+    first_ts_ns: int | None
+
+
+@dataclass(frozen=True)
+class KnownCaptures:
+    """The captures that are in the warehouse, by content and by place."""
+
+    by_content: Mapping[str, KnownCapture]
+    by_source: Mapping[tuple[str | None, int | None, int | None], KnownCapture]
+    file_sizes: frozenset[int | None]
+
+    def has(self, capture_id: str, decoder_version: int) -> bool:
+        """Whether this content is in, by the same or a newer decoder, and not as a file that was still growing."""
+        known = self.by_content.get(capture_id)
+        return known is not None and known.status != "growing" and known.decoder_version >= decoder_version
+
+    def unchanged(self, source_uri: str, file_bytes: int, modified_ns: int | None) -> KnownCapture | None:
+        """The capture that was read from this place, if size and time of modification are still the same."""
+        return self.by_source.get((source_uri, file_bytes, modified_ns)) if modified_ns is not None else None
+
+    def may_have(self, file_bytes: int) -> bool:
+        """Whether some capture was as large on disk; if not, an uncompressed copy of it cannot be there, so hashing first is in vain."""
+        return file_bytes in self.file_sizes
+
+
+KNOWN_COLUMNS = list(KnownCapture.__dataclass_fields__)
+
+
+def _known(rows: pa.Table) -> list[KnownCapture]:
+    columns = [rows.column(name).to_pylist() for name in KNOWN_COLUMNS]
+    return [KnownCapture(*values) for values in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True)
+class _CapturesFile:
+    """A file of `captures`, kept in memory: files never change."""
+
+    path: str
+    size: int
+    rows: pa.Table
+    known: list[KnownCapture]
+
+
+@dataclass(frozen=True)
+class CapturesState:
+    """All of `captures` at one version, and the table to commit the next one through."""
+
+    dt: DeltaTable
+    files: tuple[_CapturesFile, ...]
+    by_content: Mapping[str, KnownCapture]
+    growing: Mapping[str, KnownCapture]
+
+    @property
+    def rows(self) -> pa.Table:
+        """The rows of `captures`."""
+        return pa.concat_tables([file.rows for file in self.files]) if self.files else CAPTURES.arrow_schema.empty_table()
+
+    def is_dead(self, ingest_id: int) -> bool:
+        """Whether maintenance has given the attempt up and taken its rows away."""
+        return self.dt.transaction_version(dead_key(ingest_id)) is not None
+
+
+def dead_key(ingest_id: int) -> str:
+    """Transaction id that marks an attempt as given up; what carries this mark can no longer be committed."""
+    return f"dead:{ingest_id}"
+
+
+@dataclass
+class _Plan:
+    """What a commit does, decided by looking at one state of `captures`."""
+
+    add: list[KnownCapture] = field(default_factory=list)
+    done: list[KnownCapture] = field(default_factory=list)
+    present: list[KnownCapture] = field(default_factory=list)
+    replace: set[int] = field(default_factory=set)
+
+
+class Warehouse:
+    """A warehouse at some place; made by `open`, `create` or `open_or_create`. May be used by several threads."""
+
+    def __init__(self, root: Location) -> None:
+        self.root = root
+        self._lock = threading.RLock()
+        self._tables: dict[str, DeltaTable] = {}
+        self._captures: dict[str, _CapturesFile] = {}
+        self._prepared = False
+
+    def __repr__(self) -> str:
+        return f"Warehouse({self.root.uri!r})"
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str] | Location) -> Warehouse:
+        """Open the warehouse that is there.
+
+        Raises:
+            WarehouseNotFound: There is none.
+            WarehouseError: It cannot be read, or was made by a newer version of this program.
+        """
+        warehouse = cls(Location.parse(location))
+        if warehouse.root.is_local and not warehouse.root.join(CAPTURES.name, "_delta_log").exists():
+            raise WarehouseNotFound(f"{warehouse.root}: there is no warehouse here; `caphouse ingest` makes one.")
+        warehouse._check_format(warehouse._table(CAPTURES.name))
+        return warehouse
+
+    @classmethod
+    def create(cls, location: str | os.PathLike[str] | Location) -> Warehouse:
+        """Make the warehouse; one that is there already is left as it is and opened."""
+        root = Location.parse(location)
+        # captures comes last: while it is missing there is no warehouse.
+        for table in reversed(TABLES):
+            delta.create(root, table, {FORMAT_KEY: str(FORMAT)})
+        return cls.open(root)
+
+    @classmethod
+    def open_or_create(cls, location: str | os.PathLike[str] | Location) -> Warehouse:
+        """Open the warehouse, or make it where there is none."""
+        try:
+            return cls.open(location)
+        except WarehouseNotFound:
+            return cls.create(location)
+
+    def writer(self) -> StagedWriter:
+        """A writer of data files for this warehouse."""
+        return StagedWriter(self.root)
+
+    def snapshot(self, tables: Iterable[str] | None = None) -> Snapshot:
+        """The warehouse as it is now.
+
+        Args:
+            tables: The tables whose files are of interest, for all when left out; `captures` is always there.
+
+        Raises:
+            WarehouseError: A table cannot be read.
+        """
+        names = [table.name for table in TABLES if table is not CAPTURES and (tables is None or table.name in set(tables))]
+        for _ in range(20):
+            state = self.captures_state()
+            with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+                found = dict(zip(names, pool.map(self._files_of, names), strict=True))
+            # A capture may have been replaced or removed after the look at `captures`, and compaction may have dropped its rows
+            # before the look at another table. As long as its row still stands, nothing can have been dropped.
+            ids = set(state.rows.column("ingest_id").to_pylist())
+            if not self._has_version(CAPTURES.name, state.dt.version() + 1) or ids <= {
+                known.ingest_id for file in self.captures_state().files for known in file.known
+            }:
+                versions = {CAPTURES.name: state.dt.version()} | {name: version for name, (version, _) in found.items()}
+                actions = {CAPTURES.name: actions_of(state.dt)} | {name: files for name, (_, files) in found.items()}
+                return Snapshot(self.root, state.rows, versions, actions)
+        raise WarehouseConflict(f"{self.root}: captures are being replaced faster than they can be read; try again.")
+
+    def known(self) -> KnownCaptures:
+        """The captures that are in the warehouse."""
+        rows = [known for file in self.captures_state().files for known in file.known]
+        return KnownCaptures(
+            by_content={known.capture_id: known for known in rows},
+            by_source={(known.source_uri, known.file_bytes, known.modified_ns): known for known in rows},
+            file_sizes=frozenset(known.file_bytes for known in rows),
+        )
+
+    def commit(self, files: Sequence[DataFile], captures: Sequence[Mapping[str, object]], *, replace: bool = False) -> CommitResult:
+        """Make captures count.
+
+        A capture whose content (`capture_id`) is there is not added again, unless the one that is there was still growing or was
+        read by an older decoder; then it is replaced. A growing file's row is also replaced by what the same place holds later.
+
+        Args:
+            files: Data files with the captures' rows, from `StagedWriter.finish`, of any number of processes.
+            captures: Rows of `captures`: stored columns by name; what is left out is NULL.
+            replace: Replace captures that are there, whatever their decoder version.
+
+        Returns:
+            What became of each capture.
+
+        Raises:
+            WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`.
+            WarehouseError: The warehouse cannot be written, or a row is not one of `captures`.
+        """
+        rows = _capture_rows(captures)
+        offered = _known(rows)
+        plan = _decide(self.captures_state(), offered, replace=replace)
+        if not plan.add:
+            for file in files:  # nobody will ever ask for them
+                self.root.join(file.table, *file.path.split("/")).delete()
+            return _result(plan)
+        self.register(files)
+        return self._swap_captures(lambda state: _decide(state, offered, replace=replace), rows)
+
+    def remove(self, ingest_ids: Iterable[int]) -> int:
+        """Make captures count no longer; their rows stay in the files until a compaction.
+
+        Returns:
+            How many there were.
+        """
+        wanted = frozenset(ingest_ids)
+
+        def decide(state: CapturesState) -> _Plan:
+            return _Plan(replace={known.ingest_id for file in state.files for known in file.known if known.ingest_id in wanted})
+
+        return len(self._swap_captures(decide, CAPTURES.arrow_schema.empty_table()).replaced)
+
+    def register(self, files: Sequence[DataFile]) -> None:
+        """Register data files; their rows count when a row of `captures` says so.
+
+        Raises:
+            WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`.
+            WarehouseError: The warehouse cannot be written.
+        """
+        by_table: dict[str, list[AddAction]] = {}
+        for file in files:
+            by_table.setdefault(file.table, []).append(delta.add_action(file))
+        if not by_table:
+            return
+        self._prepare()
+        with ThreadPoolExecutor(max_workers=len(by_table)) as pool:
+            list(pool.map(self._append, by_table, by_table.values()))
+
+    def captures_state(self) -> CapturesState:
+        """The newest state of `captures`."""
+        with self._lock:
+            dt = self._table(CAPTURES.name)
+            actions = actions_of(dt)
+            paths = actions.column("path").to_pylist()
+            files = {}
+            for path, size in zip(paths, actions.column("size_bytes").to_pylist(), strict=True):
+                files[path] = self._captures.get(path) or self._read_captures(path, size)
+            self._captures = files
+        known = [row for file in files.values() for row in file.known]
+        return CapturesState(
+            dt=dt,
+            files=tuple(files.values()),
+            by_content={row.capture_id: row for row in known},
+            growing={row.source_uri: row for row in known if row.status == "growing" and row.source_uri is not None},
+        )
+
+    def mark_dead(self, ingest_ids: Iterable[int]) -> frozenset[int]:
+        """Give attempts up, for good, that have rows in the files and do not count: no writer can make them count from now on.
+
+        Returns:
+            Those of `ingest_ids` that do not count now and never will.
+        """
+        wanted = frozenset(ingest_ids)
+        for _ in self._attempts():
+            state = self.captures_state()
+            dead = wanted - {known.ingest_id for file in state.files for known in file.known}
+            keys = [dead_key(ingest_id) for ingest_id in sorted(dead) if not state.is_dead(ingest_id)]
+            if not keys or delta.compare_and_swap(state.dt, CAPTURES, [], keys):
+                return dead
+        raise AssertionError("unreachable: _attempts raises")
+
+    def table(self, name: str) -> DeltaTable:
+        """The newest state of a table, freshly loaded, for maintenance."""
+        self._prepare()
+        return delta.load(self.root, name)
+
+    def _swap_captures(self, decide: Callable[[CapturesState], _Plan], rows: pa.Table) -> CommitResult:
+        """Take rows out of `captures` and put rows in, in one commit, as `decide` says for the state that it is built on."""
+        self._prepare()
+        ids = rows.column("ingest_id").to_pylist()
+        for _ in self._attempts():
+            state = self.captures_state()
+            plan = decide(state)
+            if not plan.add and not plan.replace:
+                return _result(plan)
+            dead = [capture.ingest_id for capture in plan.add if state.is_dead(capture.ingest_id)]
+            if dead:
+                raise WarehouseConflict(f"{self.root}: this attempt stood still for so long that its rows were cleared away; ingest again.")
+            adding = {capture.ingest_id for capture in plan.add}
+            new = rows.filter(pa.array([ingest_id in adding for ingest_id in ids], pa.bool_()))
+            actions, written = self._captures_actions(state, new, plan.replace)
+            keys = [f"{capture.capture_id}:{capture.decoder_version}" for capture in plan.add]
+            if delta.compare_and_swap(state.dt, CAPTURES, actions, keys):
+                return _result(plan)
+            if written:
+                self.root.join(written.table, written.path).delete()
+        raise AssertionError("unreachable: _attempts raises")
+
+    def _captures_actions(
+        self, state: CapturesState, new: pa.Table, replaced: set[int]
+    ) -> tuple[list[AddAction | RemoveAction], DataFile | None]:
+        """Write one file with `new` and all rows worth keeping of the files that go: those with replaced rows, and many small ones."""
+        small = [file for file in state.files if len(file.known) < SMALL_ROWS]
+        going = [
+            file
+            for file in state.files
+            if any(known.ingest_id in replaced for known in file.known) or (len(small) >= SMALL_FILES and len(file.known) < SMALL_ROWS)
+        ]
+        kept = [
+            file.rows.filter(pa.array([known.ingest_id not in replaced for known in file.known], pa.bool_())) if replaced else file.rows
+            for file in going
+        ]
+        rows = pa.concat_tables([*kept, new])
+        actions: list[AddAction | RemoveAction] = [delta.remove_action(file.path, file.size, None, partitioned=False) for file in going]
+        if not rows.num_rows:
+            return actions, None
+        output = OpenFile(self.root, CAPTURES.name, None)
+        output.sink.write([conform(rows, CAPTURES)])
+        written = output.finish()
+        return [*actions, delta.add_action(written)], written
+
+    def _read_captures(self, path: str, size: int) -> _CapturesFile:
+        location = self.root.join(CAPTURES.name, *path.split("/"))
+        try:
+            with location.open_input() as source:
+                found = pq.ParquetFile(source).read()
+        except (OSError, pa.ArrowException) as error:
+            raise WarehouseError(f"{location}: cannot be read: {error}") from error
+        columns = [
+            found.column(column.name).cast(column.type)
+            if column.name in found.column_names
+            else pa.chunked_array([pa.nulls(found.num_rows, column.type)])
+            for column in CAPTURES.arrow_schema
+        ]
+        rows = pa.Table.from_arrays(columns, schema=CAPTURES.arrow_schema)
+        return _CapturesFile(path, size, rows, _known(rows))
+
+    def _append(self, name: str, actions: Sequence[AddAction]) -> None:
+        for _ in self._attempts():
+            try:
+                delta.append(self._table(name), BY_NAME[name], actions)
+            except CommitFailedError:
+                continue
+            except (DeltaError, OSError) as error:
+                raise WarehouseError(f"{self.root.join(name)}: cannot be written: {error}") from error
+            return
+
+    def _attempts(self) -> Iterable[int]:
+        """Count attempts, wait a random while between them, and raise when patience is at its end."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        attempt = 0
+        while time.monotonic() < end:
+            yield attempt
+            attempt += 1
+            time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))
+        raise WarehouseConflict(f"{self.root}: other writers were faster for {PATIENCE_SECONDS:.0f} seconds; try again.")
+
+    def _files_of(self, name: str) -> tuple[int, pa.Table]:
+        try:
+            dt = self._table(name)
+        except WarehouseNotFound:  # made by an older version, before this table was declared
+            return 0, _no_files()
+        return dt.version(), actions_of(dt)
+
+    def _table(self, name: str) -> DeltaTable:
+        return delta.load(self.root, name)
+
+    def _has_version(self, name: str, version: int) -> bool:
+        return self.root.join(name, "_delta_log", f"{version:020d}.json").exists()
+
+    def _check_format(self, dt: DeltaTable) -> None:
+        text = dt.metadata().configuration.get(FORMAT_KEY)
+        if text is None or not text.isdigit():
+            raise WarehouseError(f"{self.root}: this is a Delta table, but not a warehouse of caphouse.")
+        if int(text) > FORMAT:
+            raise WarehouseError(
+                f"{self.root}: this warehouse has format {text}, made by a newer caphouse; this one knows format {FORMAT}. Update caphouse."
+            )
+
+    def _prepare(self) -> None:
+        """Before the first write: create tables and columns that were declared after the warehouse was made."""
+        with self._lock:
+            if self._prepared:
+                return
+            for table in TABLES:
+                for _ in self._attempts():
+                    try:
+                        delta.add_missing_columns(self._table(table.name), table)
+                    except WarehouseNotFound:
+                        delta.create(self.root, table, {FORMAT_KEY: str(FORMAT)})
+                    except CommitFailedError:
+                        continue  # another process does the same
+                    break
+            self._prepared = True
+
+
+def _decide(state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool) -> _Plan:
+    """What to do with each capture, given what is there."""
+    plan = _Plan()
+    batch: dict[str, KnownCapture] = {}
+    for capture in offered:
+        there = state.by_content.get(capture.capture_id)
+        grown = state.growing.get(capture.source_uri) if capture.source_uri is not None else None
+        if there is not None and there.ingest_id == capture.ingest_id:
+            plan.done.append(capture)  # an earlier try went through though it was told otherwise
+        elif capture.capture_id in batch:
+            plan.present.append(capture)
+        elif there is not None and not replace and there.status != "growing" and there.decoder_version >= capture.decoder_version:
+            plan.present.append(capture)
+        elif grown is not None and not replace and _is_shorter(capture, grown):
+            plan.present.append(capture)  # another writer has read more of the same file meanwhile
+        else:
+            batch[capture.capture_id] = capture
+            plan.add.append(capture)
+            if there is not None:
+                plan.replace.add(there.ingest_id)
+            if grown is not None and _is_same_recording(capture, grown):
+                plan.replace.add(grown.ingest_id)
+    return plan
+
+
+def _is_same_recording(capture: KnownCapture, earlier: KnownCapture) -> bool:
+    """Whether `earlier` is the beginning of `capture`, and not of a recording that had the same name before (ring buffers)."""
+    return earlier.first_ts_ns is None or capture.first_ts_ns is None or capture.first_ts_ns <= earlier.first_ts_ns
+
+
+def _is_shorter(capture: KnownCapture, earlier: KnownCapture) -> bool:
+    return _is_same_recording(capture, earlier) and (capture.content_bytes or 0) < (earlier.content_bytes or 0)
+
+
+def _result(plan: _Plan) -> CommitResult:
+    return CommitResult(
+        added=tuple(capture.ingest_id for capture in [*plan.done, *plan.add]),
+        already_present=tuple(capture.ingest_id for capture in plan.present),
+        replaced=tuple(sorted(plan.replace)),
+    )
+
+
+def _capture_rows(captures: Sequence[Mapping[str, object]]) -> pa.Table:
+    """Rows of `captures` as Arrow, checked against the declaration."""
+    rows = []
+    for capture in captures:
+        unknown = set(capture) - set(CAPTURES.arrow_schema.names)
+        if unknown:
+            raise WarehouseError(f"captures has no stored column {', '.join(sorted(unknown))}")
+        rows.append({name: list(value.items()) if isinstance(value, Mapping) else value for name, value in capture.items()})
+    try:
+        table = pa.Table.from_pylist(rows, schema=CAPTURES.arrow_schema)
+        conform(table, CAPTURES)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise WarehouseError(f"this is no row of captures: {error}") from error
+    return table
+
+
+def actions_of(dt: DeltaTable) -> pa.Table:
+    """The files of a table, with the columns that `Snapshot.actions` describes."""
+    return pa.table(dt.get_add_actions(flatten=True))
+
+
+def _no_files() -> pa.Table:
+    return pa.table({"path": pa.array([], pa.string()), "size_bytes": pa.array([], pa.int64()), "num_records": pa.array([], pa.int64())})
