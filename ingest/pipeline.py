@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from ..warehouse.errors import CaptureError, EmptyCapture, UnsupportedFormat
-from ..warehouse.store import DataFile, KnownCaptures, StagedWriter, Warehouse
+from ..warehouse.locations import Location
+from ..warehouse.snapshot import utc_date
+from ..warehouse.staging import DataFile, StagedWriter
 from .addresses import AddressBook
 from .applications import Applications, Matcher
 from .content import Content, open_content
@@ -36,6 +38,9 @@ from .handshakes import Handshakes
 from .rows import packet_rows
 from .sources import Source, find_sources
 from .streams import Streams
+
+if TYPE_CHECKING:
+    from ..warehouse.store import KnownCaptures, Warehouse
 
 CHUNK_BYTES = 128 << 20
 """A chunk is closed when its files reach this size ..."""
@@ -80,6 +85,10 @@ class CaptureResult:
     message: str | None = None
     already_present: bool = False
 
+    def as_present(self) -> CaptureResult:
+        """The same for a capture that turned out to be in the warehouse."""
+        return CaptureResult(self.source, self.capture_id, self.status, 0, None, already_present=True)
+
     @property
     def failed(self) -> bool:
         """Whether something of the capture could not be read."""
@@ -118,6 +127,7 @@ class ChunkResult:
     files: list[DataFile]
     captures: list[dict[str, Any]]
     results: list[CaptureResult]
+    ingest_ids: list[int | None]
     file_bytes: int
 
 
@@ -157,13 +167,10 @@ def ingest(
     report = IngestReport()
     for chunk in _run(warehouse, chunks, known, options, jobs, tracker):
         committed = warehouse.commit(chunk.files, chunk.captures)
-        present = set(committed.already_present)
-        for result in chunk.results:
+        late = set(committed.already_present)
+        for result, ingest_id in zip(chunk.results, chunk.ingest_ids, strict=True):
             # Another writer, or another file of this run, brought the same capture first.
-            late = result.capture_id in present and not result.already_present
-            report.results.append(
-                CaptureResult(result.source, result.capture_id, result.status, 0, None, already_present=True) if late else result
-            )
+            report.results.append(result.as_present() if ingest_id in late else result)
         tracker.done(chunk)
     return report
 
@@ -201,7 +208,7 @@ def _chunks(sources: list[Source], most: int) -> Iterator[list[Source]]:
     size = 0
     for source in sources:
         chunk.append(source)
-        size += source.file_bytes or CHUNK_BYTES
+        size += CHUNK_BYTES if source.size is None else source.size
         if size >= CHUNK_BYTES or len(chunk) >= min(CHUNK_CAPTURES, most):
             yield chunk
             chunk, size = [], 0
@@ -214,21 +221,21 @@ def _run(
 ) -> Iterator[ChunkResult]:
     if jobs <= 1 or len(chunks) <= 1:
         for chunk in chunks:
-            yield ingest_chunk(warehouse.location.text, chunk, known, options, tracker.read)
+            yield ingest_chunk(warehouse.root, chunk, known, options, tracker.read)
         return
     # Not forked: the parent has threads (Arrow, the log's object store) that a fork would leave without their locks.
     with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(ingest_chunk, warehouse.location.text, chunk, known, options) for chunk in chunks]
+        waiting = [pool.submit(ingest_chunk, warehouse.root, chunk, known, options) for chunk in chunks]
         for future in as_completed(waiting):
             yield future.result()
 
 
 def ingest_chunk(
-    location: str, sources: list[Source], known: KnownCaptures, options: Options, progress: Callable[[int], None] | None = None
+    root: Location, sources: list[Source], known: KnownCaptures, options: Options, progress: Callable[[int], None] | None = None
 ) -> ChunkResult:
-    """Read captures into uncommitted files of the warehouse at `location`; runs in any process."""
-    writer = StagedWriter(location)
-    chunk = ChunkResult([], [], [], 0)
+    """Read captures into uncommitted files of the warehouse at `root`; runs in any process."""
+    writer = StagedWriter(root)
+    chunk = ChunkResult([], [], [], [], 0)
     seen: set[str] = set()
     packets = 0
 
@@ -241,12 +248,13 @@ def ingest_chunk(
     for source in sources:
         row, result = _ingest_source(source, writer, known, options, advance)
         if row is not None and row["capture_id"] in seen:
-            row, result = None, CaptureResult(result.source, result.capture_id, result.status, 0, None, already_present=True)
+            row, result = None, result.as_present()
         if row is not None:
             seen.add(row["capture_id"])
             chunk.captures.append(row)
         chunk.results.append(result)
-        chunk.file_bytes += source.file_bytes or 0
+        chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
+        chunk.file_bytes += source.size or 0
     chunk.files = writer.finish()
     return chunk
 
@@ -256,21 +264,22 @@ def _ingest_source(
 ) -> tuple[dict[str, Any] | None, CaptureResult]:
     """One source: its row of `captures` (None when there is nothing to add) and what to tell."""
     try:
-        if known.may_hold(file_bytes=source.file_bytes):
+        if source.size is not None and known.may_have(source.size):
             capture_id = _identify(source)
             if known.has(capture_id, DECODER_VERSION):
-                return None, CaptureResult(source.display, capture_id, "complete", 0, None, already_present=True)
-        with open_content(source.open(), name=source.display) as content:
+                status = known.by_content[capture_id].status
+                return None, CaptureResult(source.name, capture_id, status, 0, None, already_present=True)
+        with open_content(source.open(), name=source.name) as content:
             return _ingest_content(source, content, writer, options, advance)
     except CaptureError as error:
-        error.source = error.source or source.display
-        return None, CaptureResult(source.display, None, "unsupported", 0, error.message)
+        error.source = error.source or source.name
+        return None, CaptureResult(source.name, None, "unsupported", 0, error.message)
     except OSError as error:
-        return None, CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error))
+        return None, CaptureResult(source.name, None, "unsupported", 0, error.strerror or str(error))
 
 
 def _identify(source: Source) -> str:
-    with open_content(source.open(), name=source.display) as content:
+    with open_content(source.open(), name=source.name) as content:
         return content.digest()
 
 
@@ -306,7 +315,7 @@ def _ingest_content(
         "unread_records": sum(problem.unread_records for problem in problems),
         "unread_reasons": _by_reason(problems),
     }
-    return row, CaptureResult(source.display, digest, status, tally.packets, _message(problems, status))
+    return row, CaptureResult(source.name, digest, status, tally.packets, _message(problems, status))
 
 
 def _message(problems: list[Problem], status: str) -> str | None:
@@ -363,7 +372,7 @@ class Tally:
         """Set the capture's day from its first packet that has a time."""
         times = batch.ts_ns[batch.ts_ns != NO_TIME]
         if self.date is None and len(times):
-            self.date = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(times[0]) // 86_400_000_000_000)
+            self.date = utc_date(int(times[0]))
 
 
 def ingest_packets(reader: Reader, writer: StagedWriter, ingest_id: int, tally: Tally, advance: Callable[[int], None]) -> None:

@@ -60,8 +60,7 @@ class Snapshot:
     @cached_property
     def _dates(self) -> dict[int, datetime.date | None]:
         """Partition of each attempt's rows."""
-        firsts = self.captures.column("first_ts_ns").to_pylist()
-        return {ingest_id: utc_date(first) for ingest_id, first in zip(self.captures.column("ingest_id").to_pylist(), firsts, strict=True)}
+        return dict(zip(self.captures.column("ingest_id").to_pylist(), self.captures.column("date").to_pylist(), strict=True))
 
     def files(
         self,

@@ -57,6 +57,7 @@ CAPTURES = Table(
         _instant("last_ts", "last_ts_ns", "Latest packet time, UTC, cut to microseconds."),
         Column("first_ts_ns", BIGINT, "Earliest packet time, since the epoch.", "ns", encoding=PLAIN, statistics=True),
         Column("last_ts_ns", BIGINT, "Latest packet time, since the epoch.", "ns", encoding=PLAIN, statistics=True),
+        Column("date", Type.DATE, "Day (UTC) of the first packet in the file: the partition of the capture's rows in all tables."),
         Column("duration_ns", BIGINT, "Latest minus earliest packet time.", "ns", derived="last_ts_ns - first_ts_ns"),
         Column("packets", BIGINT, "Packets written to `packets`.", "packets", nullable=False),
         Column("captured_bytes", BIGINT, "Sum of captured lengths.", "bytes", nullable=False),
