@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -44,6 +44,9 @@ FORMAT_KEY = "caphouse.format"
 
 PATIENCE_SECONDS = 120.0
 """How long a commit keeps trying while others are faster."""
+
+REUSE_SECONDS = 3600.0
+"""How long a loaded table may serve while no newer version is seen; far less than log entries are kept for."""
 
 SMALL_ROWS = 4096
 SMALL_FILES = 24
@@ -134,13 +137,22 @@ class CapturesState:
         """The rows of `captures`."""
         return pa.concat_tables([file.rows for file in self.files]) if self.files else CAPTURES.arrow_schema.empty_table()
 
+    @property
+    def burials(self) -> int:
+        """How often maintenance has given up attempts; as long as it has not changed none was given up."""
+        return self.dt.transaction_version(BURIALS) or 0
+
     def is_dead(self, ingest_id: int) -> bool:
         """Whether maintenance has given the attempt up and taken its rows away."""
-        return self.dt.transaction_version(dead_key(ingest_id)) is not None
+        return self.dt.transaction_version(_dead_key(ingest_id)) is not None
 
 
-def dead_key(ingest_id: int) -> str:
-    """Transaction id that marks an attempt as given up; what carries this mark can no longer be committed."""
+BURIALS = "dead"
+"""Application transaction in the log of `captures` that counts the commits which give up attempts."""
+
+
+def _dead_key(ingest_id: int) -> str:
+    """Application transaction that marks an attempt as given up; what carries this mark can no longer be made to count."""
     return f"dead:{ingest_id}"
 
 
@@ -160,9 +172,9 @@ class Warehouse:
     def __init__(self, root: Location) -> None:
         self.root = root
         self._lock = threading.RLock()
-        self._tables: dict[str, DeltaTable] = {}
+        self._loaded: dict[str, tuple[float, DeltaTable]] = {}
         self._captures: dict[str, _CapturesFile] = {}
-        self._prepared = False
+        self._ready: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Warehouse({self.root.uri!r})"
@@ -256,13 +268,14 @@ class Warehouse:
         """
         rows = _capture_rows(captures)
         offered = _known(rows)
-        plan = _decide(self.captures_state(), offered, replace=replace)
+        state = self.captures_state()
+        plan = _decide(state, offered, replace=replace)
         if not plan.add:
             for file in files:  # nobody will ever ask for them
                 self.root.join(file.table, *file.path.split("/")).delete()
             return _result(plan)
         self.register(files)
-        return self._swap_captures(lambda state: _decide(state, offered, replace=replace), rows)
+        return self._swap_captures(state, lambda state: _decide(state, offered, replace=replace), rows)
 
     def remove(self, ingest_ids: Iterable[int]) -> int:
         """Make captures count no longer; their rows stay in the files until a compaction.
@@ -275,7 +288,7 @@ class Warehouse:
         def decide(state: CapturesState) -> _Plan:
             return _Plan(replace={known.ingest_id for file in state.files for known in file.known if known.ingest_id in wanted})
 
-        return len(self._swap_captures(decide, CAPTURES.arrow_schema.empty_table()).replaced)
+        return len(self._swap_captures(self.captures_state(), decide, CAPTURES.arrow_schema.empty_table()).replaced)
 
     def register(self, files: Sequence[DataFile]) -> None:
         """Register data files; their rows count when a row of `captures` says so.
@@ -289,7 +302,6 @@ class Warehouse:
             by_table.setdefault(file.table, []).append(delta.add_action(file))
         if not by_table:
             return
-        self._prepare()
         with ThreadPoolExecutor(max_workers=len(by_table)) as pool:
             list(pool.map(self._append, by_table, by_table.values()))
 
@@ -321,33 +333,40 @@ class Warehouse:
         for _ in self._attempts():
             state = self.captures_state()
             dead = wanted - {known.ingest_id for file in state.files for known in file.known}
-            keys = [dead_key(ingest_id) for ingest_id in sorted(dead) if not state.is_dead(ingest_id)]
-            if not keys or delta.compare_and_swap(state.dt, CAPTURES, [], keys):
+            marks = {_dead_key(ingest_id): 1 for ingest_id in dead if not state.is_dead(ingest_id)}
+            if not marks or delta.compare_and_swap(state.dt, CAPTURES, [], {**marks, BURIALS: state.burials + 1}):
                 return dead
         raise AssertionError("unreachable: _attempts raises")
 
     def table(self, name: str) -> DeltaTable:
-        """The newest state of a table, freshly loaded, for maintenance."""
-        self._prepare()
+        """The newest state of a table, freshly loaded and with all declared columns, for maintenance."""
+        self._prepare(name)
         return delta.load(self.root, name)
 
-    def _swap_captures(self, decide: Callable[[CapturesState], _Plan], rows: pa.Table) -> CommitResult:
-        """Take rows out of `captures` and put rows in, in one commit, as `decide` says for the state that it is built on."""
-        self._prepare()
-        ids = rows.column("ingest_id").to_pylist()
-        for _ in self._attempts():
+    def _swap_captures(self, state: CapturesState, decide: Callable[[CapturesState], _Plan], rows: pa.Table) -> CommitResult:
+        """Take rows out of `captures` and put rows in, in one commit, as `decide` says for the state that it is built on.
+
+        Args:
+            state: A state from before the rows' data files were registered.
+            decide: What to do, given a state.
+            rows: The rows that may be put in.
+        """
+        if self._prepare(CAPTURES.name):
             state = self.captures_state()
+        ids = rows.column("ingest_id").to_pylist()
+        burials = state.burials
+        for attempt in self._attempts():
+            if attempt:
+                state = self.captures_state()
             plan = decide(state)
             if not plan.add and not plan.replace:
                 return _result(plan)
-            dead = [capture.ingest_id for capture in plan.add if state.is_dead(capture.ingest_id)]
-            if dead:
+            if state.burials != burials and any(state.is_dead(capture.ingest_id) for capture in plan.add):
                 raise WarehouseConflict(f"{self.root}: this attempt stood still for so long that its rows were cleared away; ingest again.")
             adding = {capture.ingest_id for capture in plan.add}
             new = rows.filter(pa.array([ingest_id in adding for ingest_id in ids], pa.bool_()))
             actions, written = self._captures_actions(state, new, plan.replace)
-            keys = [f"{capture.capture_id}:{capture.decoder_version}" for capture in plan.add]
-            if delta.compare_and_swap(state.dt, CAPTURES, actions, keys):
+            if delta.compare_and_swap(state.dt, CAPTURES, actions):
                 return _result(plan)
             if written:
                 self.root.join(written.table, written.path).delete()
@@ -393,6 +412,7 @@ class Warehouse:
         return _CapturesFile(path, size, rows, _known(rows))
 
     def _append(self, name: str, actions: Sequence[AddAction]) -> None:
+        self._prepare(name)
         for _ in self._attempts():
             try:
                 delta.append(self._table(name), BY_NAME[name], actions)
@@ -402,7 +422,7 @@ class Warehouse:
                 raise WarehouseError(f"{self.root.join(name)}: cannot be written: {error}") from error
             return
 
-    def _attempts(self) -> Iterable[int]:
+    def _attempts(self) -> Iterator[int]:
         """Count attempts, wait a random while between them, and raise when patience is at its end."""
         end = time.monotonic() + PATIENCE_SECONDS
         attempt = 0
@@ -420,7 +440,13 @@ class Warehouse:
         return dt.version(), actions_of(dt)
 
     def _table(self, name: str) -> DeltaTable:
-        return delta.load(self.root, name)
+        """The newest state of a table; not loaded again while there is no newer version."""
+        loaded = self._loaded.get(name)
+        now = time.monotonic()
+        if loaded is None or now - loaded[0] > REUSE_SECONDS or self._has_version(name, loaded[1].version() + 1):
+            loaded = (now, delta.load(self.root, name))
+            self._loaded[name] = loaded
+        return loaded[1]
 
     def _has_version(self, name: str, version: int) -> bool:
         return self.root.join(name, "_delta_log", f"{version:020d}.json").exists()
@@ -434,21 +460,21 @@ class Warehouse:
                 f"{self.root}: this warehouse has format {text}, made by a newer caphouse; this one knows format {FORMAT}. Update caphouse."
             )
 
-    def _prepare(self) -> None:
-        """Before the first write: create tables and columns that were declared after the warehouse was made."""
-        with self._lock:
-            if self._prepared:
-                return
-            for table in TABLES:
-                for _ in self._attempts():
-                    try:
-                        delta.add_missing_columns(self._table(table.name), table)
-                    except WarehouseNotFound:
-                        delta.create(self.root, table, {FORMAT_KEY: str(FORMAT)})
-                    except CommitFailedError:
-                        continue  # another process does the same
-                    break
-            self._prepared = True
+    def _prepare(self, name: str) -> bool:
+        """Before the first write: create the table, or its columns, when declared after the warehouse was made; whether that was so."""
+        table = BY_NAME[name]
+        changed = False
+        for _ in self._attempts():
+            if name in self._ready:
+                break
+            try:
+                changed = delta.add_missing_columns(self._table(name), table)
+                self._ready.add(name)
+            except WarehouseNotFound:
+                delta.create(self.root, table, {FORMAT_KEY: str(FORMAT)})
+            except CommitFailedError:
+                continue  # another process does the same
+        return changed
 
 
 def _decide(state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool) -> _Plan:
