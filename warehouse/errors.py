@@ -4,6 +4,7 @@
     ├── UsageError              the request makes no sense (exit code 2)
     ├── CaptureError            one capture could not be read; the others go on (exit code 3)
     │   ├── UnsupportedFormat   a known or unknown format that is not read here
+    │   ├── EmptyCapture        not one byte in it
     │   └── SourceVanished      the file or blob was removed or replaced while it was read
     └── WarehouseError          the warehouse itself cannot be used (exit code 4)
         ├── WarehouseNotFound   nothing there
@@ -46,6 +47,10 @@ class CaptureError(CaphouseError):
 
 class UnsupportedFormat(CaptureError):
     """The magic number belongs to a format that is not read here, or to none that is known."""
+
+
+class EmptyCapture(CaptureError):
+    """The capture holds not one byte."""
 
 
 class SourceVanished(CaptureError):

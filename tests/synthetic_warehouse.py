@@ -1,0 +1,194 @@
+"""Small captures made from the schema alone, and what the processes of the concurrency tests do with them."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import random
+import secrets
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from caphouse.warehouse.schema import Type
+from caphouse.warehouse.store import CommitResult, DataFile, Warehouse
+from caphouse.warehouse.tables import BY_NAME
+
+DAY_NS = 86_400_000_000_000
+FIRST_DAY = datetime.date(2026, 3, 1)
+
+FILLERS = {Type.BOOLEAN: False, Type.VARCHAR: "x", Type.VARCHAR_MAP: [], Type.BIGINT_MAP: [], Type.VARCHAR_LIST: []}
+
+
+def table(name: str, columns: dict[str, list[object]]) -> pa.Table:
+    """Rows of a table: the columns given, a filler in the others that may not be NULL, NULL in the rest."""
+    rows = len(next(iter(columns.values())))
+    filled = {
+        column.name: columns.get(column.name, [None if column.nullable else FILLERS.get(column.type, 0)] * rows)
+        for column in BY_NAME[name].stored
+    }
+    return pa.table(filled, schema=BY_NAME[name].arrow_schema)
+
+
+@dataclass
+class Synthetic:
+    """One capture: its row and its rows, under a fresh `ingest_id`."""
+
+    row: dict[str, object]
+    tables: dict[str, pa.Table]
+    date: datetime.date
+
+    @property
+    def ingest_id(self) -> int:
+        """The attempt."""
+        value = self.row["ingest_id"]
+        assert isinstance(value, int)
+        return value
+
+
+def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row: object) -> Synthetic:
+    """A capture whose rows follow from `name` and the sizes, apart from its `ingest_id`.
+
+    Args:
+        name: Stands for the content: captures of the same name have the same `capture_id`.
+        packets: Number of packets; dealt out to the flows in turn.
+        day: Days after `FIRST_DAY`.
+        flows: Number of flows.
+        row: Columns of `captures` to set.
+    """
+    ingest_id = secrets.randbelow(2**63 - 1) + 1
+    date = FIRST_DAY + datetime.timedelta(days=day)
+    start = (date - datetime.date(1970, 1, 1)).days * DAY_NS + 3_600_000_000_000
+    times = [start + 1_000_000 * index for index in range(packets)]
+    flow_of = [index % flows for index in range(packets)]
+    in_flow = [flow_of.count(flow) for flow in range(flows)]
+    octet = int(hashlib.sha256(name.encode()).hexdigest()[:2], 16)
+    addresses = [f"10.0.{octet}.{flow}" for flow in range(flows)]
+    full = {
+        "capture_id": hashlib.sha256(name.encode()).hexdigest(),
+        "ingest_id": ingest_id,
+        "source_uri": f"/captures/{name}.pcap",
+        "file_name": f"{name}.pcap",
+        "tags": {},
+        "link_types": ["ETHERNET"],
+        "file_bytes": 24 + 100 * packets,
+        "content_bytes": 24 + 100 * packets,
+        "modified_ns": start,
+        "first_ts_ns": times[0],
+        "last_ts_ns": times[-1],
+        "packets": packets,
+        "captured_bytes": 84 * packets,
+        "wire_bytes": 84 * packets,
+        "truncated_packets": 0,
+        "undecoded_packets": 0,
+        "out_of_order_packets": 0,
+        "unread_records": 0,
+        "unread_reasons": {},
+        "status": "complete",
+        "decoder_version": 1,
+        "ingested_ns": start + DAY_NS,
+    } | row
+    tables = {
+        "interfaces": table("interfaces", {"ingest_id": [ingest_id], "interface_id": [0], "link_type": ["ETHERNET"]}),
+        "packets": table(
+            "packets",
+            {
+                "ingest_id": [ingest_id] * packets,
+                "frame_number": list(range(1, packets + 1)),
+                "ts_ns": times,
+                "flow_id": flow_of,
+                "protocols": ["eth:ip:tcp"] * packets,
+                "src_ip": [addresses[flow] for flow in flow_of],
+                "wire_length": [84] * packets,
+            },
+        ),
+        "flows": table(
+            "flows",
+            {
+                "ingest_id": [ingest_id] * flows,
+                "flow_id": list(range(flows)),
+                "client_ip": addresses,
+                "protocols": ["eth:ip:tcp"] * flows,
+                "packets_to_server": in_flow,
+                "first_ts_ns": times[:flows],
+                "last_ts_ns": times[-flows:],
+            },
+        ),
+        "flow_minutes": table(
+            "flow_minutes",
+            {
+                "ingest_id": [ingest_id] * flows,
+                "flow_id": list(range(flows)),
+                "minute": [start // 60_000_000_000] * flows,
+                "packets_to_server": in_flow,
+            },
+        ),
+        "handshakes": table(
+            "handshakes",
+            {
+                "ingest_id": [ingest_id] * flows,
+                "tcp_stream": list(range(flows)),
+                "first_ts_ns": times[:flows],
+            },
+        ),
+        "addresses": table(
+            "addresses", {"ingest_id": [ingest_id] * flows, "ip": addresses, "family": [4] * flows, "hex": ["0" * 32] * flows}
+        ),
+    }
+    return Synthetic(full, tables, date)
+
+
+def stage(warehouse: Warehouse, captures: list[Synthetic]) -> list[DataFile]:
+    """Write the rows of some captures."""
+    with warehouse.writer() as writer:
+        for item in captures:
+            for name, rows in item.tables.items():
+                writer.write(name, rows, item.date)
+        return writer.finish()
+
+
+def ingest(warehouse: Warehouse, captures: list[Synthetic], *, replace: bool = False) -> CommitResult:
+    """Write and commit some captures."""
+    return warehouse.commit(stage(warehouse, captures), [item.row for item in captures], replace=replace)
+
+
+def live(warehouse: Warehouse, name: str) -> pa.Table:
+    """The rows of a table that count, as a reader sees them."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    snapshot = warehouse.snapshot([name])
+    pieces = [pq.ParquetFile(path).read() for path in snapshot.uris(name)]
+    rows = pa.concat_tables(pieces) if pieces else BY_NAME[name].arrow_schema.empty_table()
+    return rows.filter(pc.is_in(rows["ingest_id"], pa.array(sorted(snapshot.ingest_ids), pa.int64())))
+
+
+def ingest_all(path: str, names: list[str], per_commit: int, seed: int) -> None:
+    """A process that ingests captures, in an order of its own, `per_commit` at a time, whatever is there already."""
+    names = random.Random(seed).sample(names, len(names))
+    warehouse = Warehouse.open_or_create(path)
+    for start in range(0, len(names), per_commit):
+        ingest(warehouse, [capture(name, day=int(name) % 3) for name in names[start : start + per_commit]])
+
+
+def read_until(path: str, deadline: float, results: list[str]) -> None:
+    """A process that looks again and again, and reports captures of which it does not see all rows."""
+    import time
+    from collections import Counter
+
+    warehouse = Warehouse.open(path)
+    looks = 0
+    while time.time() < deadline:
+        import pyarrow.parquet as pq
+
+        snapshot = warehouse.snapshot()
+        looks += 1
+        for name in ("packets", "flows"):
+            seen = Counter[int]()
+            for uri in snapshot.uris(name):
+                seen.update(pq.ParquetFile(uri).read(columns=["ingest_id"])["ingest_id"].to_pylist())
+            for row in snapshot.captures.select(["capture_id", "ingest_id", "packets"]).to_pylist():
+                expected = row["packets"] if name == "packets" else 4
+                if seen[row["ingest_id"]] != expected:
+                    results.append(f"{name} of {row['capture_id'][:8]}: {seen[row['ingest_id']]} rows where {expected} are right")
+    results.append(f"looks {looks}")

@@ -1,0 +1,109 @@
+"""Files that are being written are no part of anything, and rows of many captures share row groups."""
+
+from __future__ import annotations
+
+import datetime
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from synthetic_warehouse import FIRST_DAY, capture
+
+from caphouse.warehouse import staging
+from caphouse.warehouse.parquet import ROW_GROUP_ROWS
+from caphouse.warehouse.staging import StagedWriter
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.rglob("*") if path.is_file())
+
+
+def test_nothing_has_a_tables_name_before_it_is_complete(tmp_path: Path) -> None:
+    rows = capture("a", packets=ROW_GROUP_ROWS).tables["packets"]
+    writer = StagedWriter(tmp_path)
+    writer.write("packets", rows, FIRST_DAY)
+    [unfinished] = names(tmp_path)
+    assert not unfinished.endswith(".parquet")
+    [file] = writer.finish()
+    assert names(tmp_path) == [Path(file.path).name]
+    assert file.path.startswith("date=2026-03-01/")
+    assert file.path.endswith(".parquet")
+    assert (file.table, file.date, file.rows) == ("packets", FIRST_DAY, ROW_GROUP_ROWS)
+    assert file.bytes == (tmp_path / "packets" / file.path).stat().st_size
+    assert pickle.loads(pickle.dumps(file)) == file  # noqa: S301 - our own
+
+
+def test_small_writes_share_a_row_group(tmp_path: Path) -> None:
+    captures = [capture(str(index), packets=50) for index in range(20)]
+    with StagedWriter(tmp_path) as writer:
+        for item in captures:
+            writer.write("packets", item.tables["packets"], FIRST_DAY)
+        [file] = writer.finish()
+    found = pq.ParquetFile(tmp_path / "packets" / file.path)
+    assert (found.metadata.num_row_groups, found.metadata.num_rows) == (1, 1000)
+    assert found.read()["ingest_id"].to_pylist() == [item.ingest_id for item in captures for _ in range(50)]
+    assert file.bounds["ingest_id"] == (min(c.ingest_id for c in captures), max(c.ingest_id for c in captures), 0)
+
+
+def test_each_day_has_its_file_and_no_day_too(tmp_path: Path) -> None:
+    rows = capture("a").tables["packets"]
+    other = FIRST_DAY + datetime.timedelta(days=1)
+    with StagedWriter(tmp_path) as writer:
+        for date in (FIRST_DAY, other, None, FIRST_DAY):
+            writer.write("packets", rows, date)
+        files = writer.finish()
+    assert {(file.date, file.rows) for file in files} == {(FIRST_DAY, 80), (other, 40), (None, 40)}
+    assert {file.path.partition("/")[0] for file in files} == {"date=2026-03-01", "date=2026-03-02", "date=__HIVE_DEFAULT_PARTITION__"}
+
+
+def test_rows_without_any_are_no_file(tmp_path: Path) -> None:
+    with StagedWriter(tmp_path) as writer:
+        writer.write("packets", capture("a").tables["packets"].slice(0, 0), FIRST_DAY)
+        assert writer.finish() == []
+    assert names(tmp_path) == []
+
+
+def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:
+    rows = capture("a", packets=ROW_GROUP_ROWS).tables["packets"]
+    with pytest.raises(RuntimeError), StagedWriter(tmp_path) as writer:
+        writer.write("packets", rows, FIRST_DAY)
+        writer.write("packets", rows, None)
+        assert len(names(tmp_path)) == 2
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
+def test_threads_write_side_by_side_and_lose_nothing(tmp_path: Path) -> None:
+    piece = ROW_GROUP_ROWS // 4
+    rows = [capture(str(index), packets=piece).tables["packets"] for index in range(16)]
+    with StagedWriter(tmp_path) as writer, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda part: writer.write("packets", part, FIRST_DAY), rows))
+        files = writer.finish()
+    assert sum(file.rows for file in files) == 16 * piece
+    assert len(files) <= 4
+    seen = pa.concat_tables(
+        [pq.ParquetFile(tmp_path / "packets" / file.path).read(columns=["ingest_id", "frame_number"]) for file in files]
+    )
+    counts = seen.group_by("ingest_id").aggregate([("frame_number", "count_distinct")])
+    assert counts["frame_number_count_distinct"].to_pylist() == [piece] * 16
+
+
+def test_what_is_held_back_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "BUFFERED_ROWS", 100)
+    with StagedWriter(tmp_path) as writer:
+        for day in range(10):
+            writer.write("packets", capture(str(day), packets=30).tables["packets"], FIRST_DAY + datetime.timedelta(days=day))
+        assert names(tmp_path)
+        assert sum(file.rows for file in writer.finish()) == 300
+
+
+def test_large_files_are_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "FILE_BYTES", 1)
+    rows = capture("a", packets=ROW_GROUP_ROWS).tables["packets"]
+    with StagedWriter(tmp_path) as writer:
+        writer.write("packets", rows, FIRST_DAY)
+        writer.write("packets", rows, FIRST_DAY)
+        assert [file.rows for file in writer.finish()] == [ROW_GROUP_ROWS] * 2
