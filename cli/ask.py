@@ -1,0 +1,68 @@
+"""`caphouse sql` and `caphouse schema`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..warehouse.errors import UsageError
+from .options import DEFAULT_WAREHOUSE, ExitCode, FormatOption, OutputOption, WarehouseOption, open_session
+
+
+def sql(  # noqa: PLR0917 - the arguments are the command line's
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The statement; - reads it from standard input.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the statement from FILE.")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="Value of $NAME in the statement, as text; repeatable.")
+    ] = None,
+    warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
+    form: FormatOption = None,
+    output: OutputOption = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="SELECT only, and no file or network outside the warehouse.")] = False,
+) -> ExitCode:
+    """Run SQL over the tables and views; `caphouse schema` lists them.
+
+    The language is DuckDB's. Example: caphouse sql "select dst_ip, count(*) from packets where dst_port = 111 group by all"
+    """
+    if (query is None) == (file is None):
+        raise UsageError("give either a QUERY or -f FILE")
+    if file is not None:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    else:
+        text = sys.stdin.read() if query == "-" else query or ""
+    from .output import BATCH_ROWS, Presentation, choose, write
+
+    choose(form, output)
+    with open_session(warehouse, sandbox=sandbox) as session:
+        relation = session.sql(text, **_values(parameters or []))
+        if relation is not None:
+            write(relation.to_arrow_reader(BATCH_ROWS), form, output, Presentation())
+    return ExitCode.FINE
+
+
+def _values(parameters: list[str]) -> dict[str, str]:
+    values = {}
+    for parameter in parameters:
+        name, equals, value = parameter.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{parameter!r} is not NAME=VALUE")
+        values[name] = value
+    return values
+
+
+def schema(
+    table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="Name of a table or view; all of them when left out.")] = None,
+    form: FormatOption = None,
+    output: OutputOption = None,
+) -> ExitCode:
+    """Show the tables and views, or the columns of one: types, units, and what they mean."""
+    from ..queries import reference
+    from .output import Presentation, write
+
+    rows = reference.relations() if table is None else reference.columns(table)
+    title = "Tables and views" if table is None else f"{table}: {reference.description(table)}"
+    write(rows.to_reader(), form, output, Presentation(title=title))
+    return ExitCode.FINE

@@ -1,0 +1,92 @@
+"""`caphouse ingest`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..warehouse.errors import UsageError
+from .options import DEFAULT_WAREHOUSE, ExitCode, WarehouseOption
+from .terminal import say
+
+if TYPE_CHECKING:
+    from ..ingest.pipeline import IngestReport, Progress
+
+
+def ingest(
+    sources: Annotated[list[str], typer.Argument(metavar="PATH|GLOB|DIR|URI|-...", help="Captures; - is standard input.")],
+    warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
+    host: Annotated[str | None, typer.Option("--host", help="The machine that captured, where the path does not tell.")] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag for every capture; repeatable.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
+    recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,
+) -> ExitCode:
+    """Read captures into the warehouse, which is made when it is not there.
+
+    A capture that the warehouse has already, under whatever name or compression, is recognised by its content and not counted twice.
+    A file that cannot be read is told on standard error and does not stop the others; the exit code is then 3.
+    """
+    from ..ingest import pipeline
+    from ..warehouse.store import Warehouse
+
+    labels = _tags(tags or [])
+    target = Warehouse.open_or_create(warehouse)
+    with _progress() as show:
+        report = pipeline.ingest(
+            target, sources, host=host, tags=labels, jobs=jobs or os.cpu_count() or 1, recursive=recursive, progress=show
+        )
+    return _tell(report)
+
+
+def _tags(given: list[str]) -> dict[str, str]:
+    tags = {}
+    for tag in given:
+        key, equals, value = tag.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--tag {tag!r} is not KEY=VALUE")
+        tags[key] = value
+    return tags
+
+
+def _tell(report: IngestReport) -> ExitCode:
+    """Says which captures could not be read in full, and, to people, what was added."""
+    for result in report.failed:
+        say(f"caphouse: {result.source}: {result.message or result.status}")
+    if sys.stderr.isatty():
+        present = sum(result.already_present for result in report.results)
+        added = len(report.results) - present
+        already = f", {present:,} already there" if present else ""
+        say(f"{added:,} capture{'' if added == 1 else 's'} with {report.packets:,} packets added{already}.")
+    return ExitCode.UNREAD if report.failed else ExitCode.FINE
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None] | None]:
+    """Gives what draws progress on a terminal; None in a pipe, where all is quiet."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    import time
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+
+    bar = Bar(
+        TextColumn("captures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )
+    began = time.monotonic()
+    with bar:
+        task = bar.add_task("", total=None, rates="")
+
+        def show(progress: Progress) -> None:
+            seconds = max(time.monotonic() - began, 1e-3)
+            rates = f"{progress.packets:,} packets, {progress.packets / seconds:,.0f}/s, {progress.file_bytes / seconds / 1e6:,.1f} MB/s"
+            bar.update(task, completed=progress.captures, total=progress.total, rates=rates)
+
+        yield show

@@ -1,0 +1,104 @@
+"""The command `caphouse`: parses, calls the library, prints. The only place that sets exit codes.
+
+Start-up stays cheap: commands import what they need when they run, so that `caphouse --help` loads neither the SQL engine nor
+anything else that is large.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from ..warehouse.errors import CaphouseError, CaptureError, UsageError
+from . import ask, ingest, reports
+from .options import ExitCode
+from .terminal import say
+
+
+def build() -> typer.Typer:
+    """Returns the application with all its commands."""
+    app = typer.Typer(
+        name="caphouse",
+        help="A SQL-backed warehouse for packet captures: Wireshark's answers, over all of history.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
+    )
+    app.command("ingest")(ingest.ingest)
+    app.command("captures")(reports.captures_command())
+    app.add_typer(reports.group(), name="report")
+    app.command("sql")(ask.sql)
+    app.command("schema")(ask.schema)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and ends the process with an `ExitCode`.
+
+    Args:
+        arguments: The arguments after the program's name; those of the process when left out.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(int(_run(list(sys.argv[1:] if arguments is None else arguments))))
+
+
+def _run(arguments: list[str]) -> ExitCode:
+    try:
+        result = build()(args=arguments, prog_name="caphouse", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`). What Python would still flush at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FINE
+    except CaphouseError as error:
+        say(f"caphouse: {error}")
+        return _code(error)
+    except Exception as error:
+        return _foreign(error)
+    return ExitCode(result) if isinstance(result, int) else ExitCode.FINE
+
+
+def _code(error: CaphouseError) -> ExitCode:
+    if isinstance(error, UsageError):
+        return ExitCode.USAGE
+    return ExitCode.UNREAD if isinstance(error, CaptureError) else ExitCode.WAREHOUSE
+
+
+def _foreign(error: Exception) -> ExitCode:
+    """Says what an error of the argument parser, of DuckDB or of the system means; raises anything else again, for it is a defect."""
+    show: Any = getattr(error, "show", None)
+    if callable(show):
+        show()
+        return ExitCode.USAGE
+    duckdb = sys.modules.get("duckdb")
+    if duckdb is not None and isinstance(error, duckdb.IOException):
+        say(f"caphouse: {error}")
+        return ExitCode.WAREHOUSE
+    if duckdb is not None and isinstance(error, duckdb.Error):
+        # The message holds the place in the query on lines of their own.
+        sys.stderr.write("\n".join(map(_line, f"caphouse: {error}".splitlines())) + "\n")
+        return ExitCode.USAGE
+    if isinstance(error, OSError):
+        say(f"caphouse: {error}")
+        return ExitCode.USAGE
+    raise error
+
+
+def _line(text: str) -> str:
+    from .terminal import safe
+
+    return safe(text)
+
+
+if __name__ == "__main__":
+    main()

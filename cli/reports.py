@@ -1,0 +1,100 @@
+"""`caphouse report NAME` and `caphouse captures`: one command per report, with the options that its header declares."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..queries import catalog
+from .options import DEFAULT_WAREHOUSE, ExitCode, Format, FormatOption, OutputOption, WarehouseOption, open_session
+
+_SCOPE: dict[str, tuple[Any, str]] = {
+    "since": (str | None, "Only packets at or after this time: 2026-05-31, 2026-05-31T14:05, UTC unless it names an offset."),
+    "until": (str | None, "Only packets before this time."),
+    "host": (list[str] | None, "Only captures of this host; repeatable."),
+    "capture": (list[str] | None, "Only this capture: the beginning of its id, its file name or its URI; repeatable."),
+}
+"""The options of every report."""
+
+
+def group() -> typer.Typer:
+    """Returns the command `report` with a sub-command for each report found in the folder."""
+    app = typer.Typer(
+        help="Answer a question that is asked often; without NAME: list the reports.",
+        invoke_without_command=True,
+        no_args_is_help=False,
+        subcommand_metavar="[NAME] [OPTIONS]",
+        rich_markup_mode=None,
+    )
+
+    def overview(context: typer.Context, form: FormatOption = None, output: OutputOption = None) -> ExitCode:
+        """Answer a question that is asked often; without NAME: list the reports."""
+        return ExitCode.FINE if context.invoked_subcommand else _list_reports(form, output)
+
+    app.callback()(overview)
+    for name in catalog.report_names():
+        definition = catalog.report(name)
+        app.command(name, help=_help(definition), short_help=definition.title)(command(definition))
+    return app
+
+
+def captures_command() -> Callable[..., ExitCode]:
+    """Returns the command `captures`: the report of that name under its own."""
+    return command(catalog.report("captures"))
+
+
+def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
+    """Returns the function that runs a report, with a signature made of the report's parameters and the shared ones."""
+    own = [
+        _option(parameter.name, catalog.type_names[parameter.type] | None, parameter.help, parameter.default, parameter.choices)
+        for parameter in definition.parameters
+    ]
+    shared = [_option(name, kind, text, None, ()) for name, (kind, text) in _SCOPE.items()]
+    places = [
+        _argument("warehouse", WarehouseOption, DEFAULT_WAREHOUSE),
+        _argument("form", FormatOption, None),
+        _argument("output", OutputOption, None),
+    ]
+
+    def run(warehouse: str, form: Format | None, output: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - as the header declares
+        from .output import BATCH_ROWS, Presentation, choose, write
+
+        choose(form, output)
+        scope = {name: given.pop(name) or () if name in {"host", "capture"} else given.pop(name) for name in _SCOPE}
+        with open_session(warehouse) as session:
+            relation = session.report(definition.name, **scope, **given)
+            units = {name: doc.unit for name in relation.columns if (doc := definition.column(name)) and doc.unit}
+            write(relation.to_arrow_reader(BATCH_ROWS), form, output, Presentation(definition.title, units, definition.layout))
+        return ExitCode.FINE
+
+    parameters = [*own, *shared, *places]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions take one, typeshed does not know
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__doc__ = _help(definition)
+    return run
+
+
+def _help(definition: catalog.Definition) -> str:
+    return f"{definition.title}.\n\n{definition.description}"
+
+
+def _option(name: str, kind: Any, text: str, default: Any, choices: tuple[str, ...]) -> inspect.Parameter:  # noqa: ANN401 - types as values
+    help_text = f"{text} One of {', '.join(choices)}." if choices else text
+    option = typer.Option(f"--{name.replace('_', '-')}", help=help_text, show_default=default is not None)
+    return _argument(name, Annotated[kind, option], default)
+
+
+def _argument(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401 - types as values
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _list_reports(form: Format | None, output: Path | None) -> ExitCode:
+    from ..queries import reference
+    from .output import Presentation, write
+
+    write(reference.reports().to_reader(), form, output, Presentation(title="Reports: caphouse report NAME"))
+    return ExitCode.FINE

@@ -1,0 +1,117 @@
+"""What tables, views and reports there are and what their columns mean, as rows and as the README's reference section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ..warehouse.errors import UsageError
+from ..warehouse.tables import BY_NAME, TABLES
+from . import catalog
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..warehouse.schema import Table
+
+
+def names() -> list[str]:
+    """Names of all tables and views that users see, tables first."""
+    return [table.name for table in TABLES] + [name for name in catalog.view_names() if not name.startswith("_")]
+
+
+def description(name: str) -> str:
+    """What a table or view is, in a few sentences.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name in BY_NAME:
+        return f"{BY_NAME[name].rows} {BY_NAME[name].doc}"
+    if name not in names():
+        raise UsageError(f"there is no table or view {name!r}; there are {', '.join(names())}")
+    definition = catalog.view(name)
+    compared = f" The same numbers: tshark -n -r FILE {definition.compare}" if definition.compare else ""
+    return f"{definition.description}{compared}"
+
+
+def relations() -> pa.Table:
+    """All tables and views: name, kind, description."""
+    return _table(
+        ("name", "kind", "description"),
+        ((name, "table" if name in BY_NAME else "view", BY_NAME[name].rows if name in BY_NAME else catalog.view(name).title) for name in names()),
+    )
+
+
+def reports() -> pa.Table:
+    """All reports: name, title, parameters."""
+    found = map(catalog.report, catalog.report_names())
+    return _table(("name", "title", "options"), ((r.name, r.title, " ".join(f"--{p.name.replace('_', '-')}" for p in r.parameters)) for r in found))
+
+
+def columns(name: str) -> pa.Table:
+    """The columns of a table or view: name, type, unit, description.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    description(name)
+    rows = []
+    for column, kind in _types()[name].items():
+        doc = catalog.describe_column(name, column)
+        rows.append((column, kind, doc.unit if doc else None, doc.doc if doc else None))
+    return _table(("column", "type", "unit", "description"), rows)
+
+
+def markdown() -> str:
+    """The reference of all tables, views and reports, for the README."""
+    parts = []
+    for name in names():
+        rows = columns(name).to_pylist()
+        kind = "Table" if name in BY_NAME else "View"
+        parts += [f"#### {kind} `{name}`", "", description(name), "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        parts += [f"| `{row['column']}` | {row['type']} | {row['unit'] or ''} | {_cell(row['description'] or '')} |" for row in rows]
+        parts.append("")
+    parts += ["#### Reports", "", "| report | question | own options |", "|---|---|---|"]
+    parts += [f"| `{row['name']}` | {_cell(row['title'])} | {row['options']} |" for row in reports().to_pylist()]
+    return "\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+@cache
+def _types() -> dict[str, dict[str, str]]:
+    """Types of the columns by table or view, as DuckDB finds them over a warehouse without files."""
+    from .engine import Session
+
+    found: dict[str, dict[str, str]] = {}
+    with Session(_Nothing()) as session:
+        query = "select table_name, column_name, data_type from duckdb_columns() where not internal order by table_name, column_index"
+        for relation, column, kind in session.connection.execute(query).fetchall():
+            found.setdefault(relation, {})[column] = kind
+    return found
+
+
+class _Nothing:
+    """A warehouse and its snapshot without a capture."""
+
+    @property
+    def captures(self) -> pa.Table:
+        table: Table = BY_NAME["captures"]
+        return table.arrow_schema.empty_table()
+
+    def snapshot(self) -> _Nothing:
+        return self
+
+    def uris(self, *_: object, **__: object) -> list[str]:
+        return []
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str | None, ...]]) -> pa.Table:
+    import pyarrow as pa
+
+    listed = list(rows)
+    return pa.table({name: pa.array([row[i] for row in listed], pa.string()) for i, name in enumerate(header)})

@@ -1,0 +1,84 @@
+"""The SQL that makes the tables' and views' definitions into DuckDB relations.
+
+Values never come into this SQL from a user: file names come from the warehouse's log, numbers are integers, names are declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from . import catalog
+
+if TYPE_CHECKING:
+    from ..warehouse.schema import Table
+    from .scope import Range
+
+
+def quoted(text: str) -> str:
+    """Returns `text` as a SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def stored_rows(table: Table, files: Sequence[str]) -> str:
+    """Returns a SELECT over the table's Parquet files with the stored columns; no files give no rows, of the same types."""
+    if not files:
+        nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in table.stored)
+        return f"select {nulls} where false"
+    names = ", ".join(column.name for column in table.stored)
+    listed = ", ".join(quoted(file) for file in files)
+    return f"select {names} from read_parquet([{listed}], hive_partitioning = false)"
+
+
+def all_columns(table: Table) -> str:
+    """Returns the table's columns as a SELECT list, derived ones computed."""
+    return ", ".join(f"{column.derived} as {column.name}" if column.derived else column.name for column in table.columns)
+
+
+def within(column: str, ranges: Sequence[Range]) -> str:
+    """Returns the condition that a column's value lies in one of the ranges."""
+    conditions = []
+    for first, stop in ranges:
+        sides = [f"{column} >= {first}"] if first is not None else []
+        sides += [f"{column} < {stop}"] if stop is not None else []
+        conditions.append(" and ".join(sides) or f"{column} is not null")
+    return " or ".join(f"({condition})" for condition in conditions) or "false"
+
+
+def live_rows(table: Table, files: Sequence[str], condition: str = "true") -> str:
+    """Returns a SELECT of the table's rows that belong to a row of `captures`, with `capture_id` first.
+
+    Args:
+        table: Any table but `captures`.
+        files: Its Parquet files.
+        condition: Which of their rows.
+    """
+    rows = f"select {all_columns(table)} from ({stored_rows(table, files)}) where {condition}"
+    return (
+        f"select live.capture_id, rows_of.* from ({rows}) as rows_of "
+        "inner join (select ingest_id, capture_id from captures) as live on rows_of.ingest_id = live.ingest_id"
+    )
+
+
+def comments(names: Iterable[str], columns: dict[str, list[str]]) -> str:
+    """Returns the statements that put what is known of tables and views on DuckDB's relations.
+
+    Args:
+        names: The tables and views.
+        columns: The columns of each.
+    """
+    from ..warehouse.tables import BY_NAME
+
+    statements = []
+    for name in names:
+        if name in BY_NAME:
+            text = f"{BY_NAME[name].rows} {BY_NAME[name].doc}"
+        else:
+            text = f"{catalog.view(name).title}. {catalog.view(name).description}"
+        kind = "table" if name == "captures" else "view"
+        statements.append(f"comment on {kind} {name} is {quoted(text)}")
+        for column in columns[name]:
+            if found := catalog.describe_column(name, column):
+                doc = f"{found.doc} [{found.unit}]" if found.unit else found.doc
+                statements.append(f"comment on column {name}.{column} is {quoted(doc)}")
+    return ";".join(statements)
