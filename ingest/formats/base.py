@@ -74,6 +74,8 @@ class PacketBatch:
         link_type: int32[n], LINKTYPE_ number of each packet's interface.
         record_offset: int64[n], byte in the uncompressed content where the record or block begins.
         first_frame: Frame number (1-based) of the batch's first packet.
+        pseudo_header: int64[n], bytes of a pseudo-header that lie in `buffer` right before `offset` and count in no length; None when
+            there are none. See `pseudo_headers`.
     """
 
     buffer: npt.NDArray[np.uint8]
@@ -85,6 +87,7 @@ class PacketBatch:
     link_type: npt.NDArray[np.int32]
     record_offset: npt.NDArray[np.int64]
     first_frame: int
+    pseudo_header: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)
