@@ -1,0 +1,225 @@
+"""Compressed captures: told by their magic number, decompressed as a stream in bounded memory.
+
+Damage raises nothing: what was decompressed before it is kept, and a `Problem` says what happened.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from .formats.base import Problem
+
+HEAD_BYTES = 16
+"""Bytes that `detect` wants to see."""
+INPUT_BYTES = 1 << 18
+"""Compressed bytes that are read in one go."""
+XZ_MEMORY_BYTES = 256 << 20
+"""What the largest preset of xz needs, four times over; a stream that claims to need more is refused."""
+
+
+class ByteSource(Protocol):
+    """Something that gives bytes front to back."""
+
+    problems: list[Problem]
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill `view` from its beginning; gives the bytes that were read, 0 only at the end."""
+        ...
+
+
+class Decompressor(Protocol):
+    """One compressed stream; the interface of `bz2.BZ2Decompressor`, which most libraries follow."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the stream was reached."""
+        ...
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more can be given without more input."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the end of the stream."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Feed `data`, give at most `max_length` bytes."""
+        ...
+
+
+MAGIC = {
+    "gzip": b"\x1f\x8b\x08",
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "lz4": b"\x04\x22\x4d\x18",
+    "bz2": b"BZh",
+    "xz": b"\xfd7zXZ\0",
+}
+
+
+def detect(head: bytes) -> str | None:
+    """Name of the compression that the first bytes of a file belong to; None for none."""
+    return next((name for name, magic in MAGIC.items() if head.startswith(magic)), None)
+
+
+class Decompressing:
+    """The uncompressed bytes of a compressed source, all its members or frames one after the other.
+
+    Attributes:
+        problems: What was wrong with the compressed data; offsets are those in the uncompressed bytes.
+    """
+
+    def __init__(self, source: ByteSource, compression: str) -> None:
+        self.problems: list[Problem] = []
+        self._source = source
+        self._compression = compression
+        self._chunks = self._decompress()
+        self._chunk = b""
+        self._given = 0
+        self._wanted = 0
+        self._scratch = memoryview(bytearray(INPUT_BYTES))
+
+    def read_into(self, view: memoryview) -> int:
+        """See `ByteSource`."""
+        if not self._chunk:
+            self._wanted = len(view)
+            self._chunk = next(self._chunks, b"")
+        part = self._chunk[: len(view)]
+        view[: len(part)] = part
+        self._chunk = self._chunk[len(part) :]
+        self._given += len(part)
+        return len(part)
+
+    def _input(self) -> bytes:
+        count = self._source.read_into(self._scratch)
+        return bytes(self._scratch[:count])
+
+    def _decompress(self) -> Iterator[bytes]:
+        """Chunks of at most as many bytes as were wanted when they were made."""
+        magic = MAGIC[self._compression]
+        make = _decompressor(self._compression)
+        data = self._input()
+        while data:
+            stream = make()
+            while not stream.eof:
+                if not data and stream.needs_input and not (data := self._input()):
+                    self._problem("the compressed data is cut short", "cut-short")
+                    return
+                try:
+                    chunk = stream.decompress(data, self._wanted)
+                except Exception as error:  # noqa: BLE001 - each library has its own, of no common base
+                    self._problem(f"the compressed data is damaged: {error}", "damaged")
+                    return
+                data = b""
+                if chunk:
+                    yield chunk
+            data = stream.unused_data.lstrip(b"\0")  # some writers fill up with zeros
+            while len(data) < len(magic) and (more := self._input()):
+                data = (data + more).lstrip(b"\0")
+            if data and not data.startswith(magic):
+                self._problem(f"something that is not {self._compression} follows the compressed data", "damaged")
+                return
+
+    def _problem(self, reason: str, kind: str) -> None:
+        self.problems.append(Problem(self._given, reason, kind=kind))
+
+
+class _Zlib:
+    """`zlib.decompressobj` with the interface of `Decompressor`, for machines that isal has no wheel for."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        chunk = self._stream.decompress(self._stream.unconsumed_tail + data, max(max_length, 0))
+        self.needs_input = not self._stream.unconsumed_tail and len(chunk) < max_length
+        return chunk
+
+
+class _Zstd:
+    """One zstd frame with the interface of `Decompressor`: fed block by block, each of which holds at most 128 KiB (RFC 8878, 3.1.1.2).
+
+    The library's own interface has no bound on what one call may give, and its streams take a frame that is cut for a whole one.
+    """
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._stream = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        self._pending = b""
+        self._next: Callable[[bytes], int | None] = self._frame_header
+        self._last = False
+        self._checksum = False
+        self.eof = False
+        self.needs_input = True
+        self.unused_data = b""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:  # noqa: ARG002 - a block is small enough
+        self._pending += data
+        size = self._next(self._pending)
+        self.needs_input = size is None
+        if size is None:
+            return b""
+        part, self._pending = self._pending[:size], self._pending[size:]
+        chunk = self._stream.decompress(part)
+        if self.eof:
+            self.unused_data = self._pending
+        return chunk
+
+    def _frame_header(self, data: bytes) -> int | None:
+        if len(data) < 5:
+            return None
+        descriptor = data[4]
+        single_segment = descriptor >> 5 & 1
+        self._checksum = bool(descriptor >> 2 & 1)
+        size_bytes = (single_segment, 2, 4, 8)[descriptor >> 6]
+        size = 5 + (1 - single_segment) + (0, 1, 2, 4)[descriptor & 3] + size_bytes
+        if len(data) < size:
+            return None
+        self._next = self._block
+        return size
+
+    def _block(self, data: bytes) -> int | None:
+        if len(data) < 3:
+            return None
+        header = int.from_bytes(data[:3], "little")
+        last = bool(header & 1)
+        run_length = header >> 1 & 3 == 1
+        size = 3 + (1 if run_length else header >> 3) + (4 if last and self._checksum else 0)
+        if len(data) < size:
+            return None
+        self.eof = last
+        return size
+
+
+def _decompressor(compression: str) -> Callable[[], Decompressor]:
+    if compression == "gzip":
+        try:
+            from isal import igzip_lib
+        except ImportError:
+            return _Zlib
+        return lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    if compression == "zstd":
+        return _Zstd
+    if compression == "lz4":
+        from lz4.frame import LZ4FrameDecompressor
+
+        return LZ4FrameDecompressor  # type: ignore[no-any-return]
+    if compression == "bz2":
+        return bz2.BZ2Decompressor
+    return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)

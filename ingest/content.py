@@ -1,0 +1,282 @@
+"""A capture's bytes, front to back: whatever it is stored in, uncompressed, in windows of bounded size, hashed on the way.
+
+Reading never trusts a size that a file states about itself, and memory stays bounded whatever the input is: each window lies in a
+buffer of its own that is used again once nobody holds a reference to it. Files are read, not mapped: a mapped file that somebody
+cuts (tcpdump does that to the oldest file of its ring) would kill the process with SIGBUS in the middle of a batch.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+from blake3 import blake3
+
+from ..warehouse.errors import CaptureError, SourceVanished
+from .compression import HEAD_BYTES, ByteSource, Decompressing, detect
+from .formats.base import PADDING_BYTES, Problem
+
+READ_BYTES = 1 << 20
+"""Bytes that are read and hashed in one go: small enough to be in the cache still when they are hashed."""
+FIRST_BUFFER_BYTES = 1 << 20
+"""Size of the first buffer where the content's size is not known; later ones grow with what was really read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the content, contiguous in memory.
+
+    Attributes:
+        buffer: uint8[size + PADDING_BYTES]; the content, then zeros. Valid as long as anything refers to it.
+        size: Bytes of content in it.
+        position: Where in the content it begins.
+        last: Whether the content ends with it.
+    """
+
+    buffer: npt.NDArray[np.uint8]
+    size: int
+    position: int
+    last: bool
+
+
+class Content:
+    """What `open_content` gives.
+
+    Attributes:
+        name: The source, for messages.
+        compression: 'gzip', 'zstd', 'lz4', 'bz2', 'xz', or None.
+        file_bytes: Size of the file as it was found, compressed or not; None where that cannot be known, as for a pipe.
+        size: Size of the content where it is known beforehand, which is only so for a regular file that is not compressed.
+        position: Where the next window begins.
+    """
+
+    def __init__(self, name: str, source: _RawSource, bytes_: ByteSource, compression: str | None, *, hash_content: bool) -> None:
+        self.name = name
+        self.compression = compression
+        self.file_bytes = source.size
+        self.size = source.size if compression is None else None
+        self.position = 0
+        self._source = source
+        self._bytes = bytes_
+        self._hash = blake3() if hash_content else None
+        self._read = 0  # bytes of content that were taken from `_bytes`; all of them are hashed
+        self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, 0, last=False)
+        self._ended = False
+        self._free: list[npt.NDArray[np.uint8]] = []
+
+    def window(self, least: int, most: int) -> Window:
+        """The content from `position` on.
+
+        Args:
+            least: Bytes that the window must have at least, unless the content ends before.
+            most: Bytes that it has at most; not less than `least`.
+
+        Raises:
+            CaptureError: The source cannot be read.
+        """
+        held = self._held()
+        if not self._ended and len(held) < most:
+            self._window = self._fill(held, least, most)
+        else:
+            begin = self.position - self._window.position
+            size = min(len(held), most)
+            self._window = Window(
+                self._window.buffer[begin:], len(held), self.position, last=self._ended
+            )
+            if size < len(held):
+                return Window(self._window.buffer[: size + PADDING_BYTES], size, self.position, last=False)
+        return self._window
+
+    def advance(self, count: int) -> None:
+        """Go on by `count` bytes, or to the end of the content; more than the window holds is read and thrown away."""
+        held = self._window.position + self._window.size - self.position
+        if count <= held:
+            self.position += count
+            return
+        missing = count - held
+        self.position = self._window.position + self._window.size
+        waste = memoryview(bytearray(min(missing, READ_BYTES)))
+        while missing and (got := self._take(waste[:missing])):
+            missing -= got
+            self.position += got
+        self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, self.position, last=self._ended)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was wrong with the compressed data or with reading the file, so far."""
+        return [*self._source.problems, *self._bytes.problems] if self._bytes is not self._source else list(self._source.problems)
+
+    def digest(self) -> str:
+        """BLAKE3 of the complete content, 64 hex digits; reads what is left of it.
+
+        Raises:
+            ValueError: The content was opened with `hash_content=False`.
+            CaptureError: The source cannot be read.
+        """
+        if self._hash is None:
+            msg = "the content was opened without hashing"
+            raise ValueError(msg)
+        waste = memoryview(bytearray(READ_BYTES if not self._ended else 0))
+        while not self._ended:
+            self._take(waste)
+        return self._hash.hexdigest()
+
+    @property
+    def content_bytes(self) -> int:
+        """Bytes of content read so far; the size of the content once `digest` was called."""
+        return self._read
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _held(self) -> npt.NDArray[np.uint8]:
+        """What of the last window lies behind `position`."""
+        return self._window.buffer[self.position - self._window.position : self._window.size]
+
+    def _fill(self, held: npt.NDArray[np.uint8], least: int, most: int) -> Window:
+        room = most
+        if self.size is not None:
+            room = min(room, max(self.size - self.position, len(held)))
+        elif self._read < most:
+            # Not known beforehand: as much again as there was so far, so that a small capture takes a small buffer.
+            room = min(room, max(least, 2 * self._read, FIRST_BUFFER_BYTES))
+        buffer = self._buffer(room + PADDING_BYTES)
+        view = memoryview(buffer)
+        view[: len(held)] = memoryview(held)
+        filled = len(held)
+        while filled < room and (got := self._take(view[filled:room])):
+            filled += got
+        buffer[filled : filled + PADDING_BYTES] = 0
+        if self.size is not None and self._read >= self.size:
+            self._ended = True
+        return Window(buffer[: filled + PADDING_BYTES], filled, self.position, last=self._ended)
+
+    def _take(self, into: memoryview) -> int:
+        """Read and hash the next bytes; 0 at the end."""
+        count = self._bytes.read_into(into[:READ_BYTES])
+        if count == 0:
+            self._ended = True
+        elif self._hash is not None:
+            self._hash.update(into[:count])
+        self._read += count
+        return count
+
+    def _buffer(self, size: int) -> npt.NDArray[np.uint8]:
+        """A buffer of at least `size` bytes that nobody refers to. It comes back here when the last view of it is gone."""
+        while self._free:
+            memory = self._free.pop()
+            if size <= len(memory) <= 2 * size:
+                break
+        else:
+            memory = np.empty(size, dtype=np.uint8)
+        # The memoryview between the two makes `buffer`, not `memory`, the base of all views.
+        buffer = np.frombuffer(memoryview(memory), dtype=np.uint8)
+        weakref.finalize(buffer, self._free.append, memory).atexit = False
+        return buffer
+
+
+class _RawSource:
+    """The file, blob or pipe itself, as a `ByteSource`; a regular file ends where it ended when it was opened."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._name = name
+        self._head = b""
+        self.size = _regular_size(file)
+        self._left = self.size
+        self._read = 0
+
+    def peek(self, count: int) -> bytes:
+        """The first bytes, which `read_into` gives again."""
+        while len(self._head) < count:
+            part = bytearray(count - len(self._head))
+            got = self._read_file(memoryview(part))
+            if not got:
+                break
+            self._head += part[:got]
+        return self._head
+
+    def read_into(self, view: memoryview) -> int:
+        """See `ByteSource`."""
+        if self._head:
+            part = self._head[: len(view)]
+            view[: len(part)] = part
+            self._head = self._head[len(part) :]
+            return len(part)
+        return self._read_file(view)
+
+    def _read_file(self, view: memoryview) -> int:
+        if self._left is not None:
+            view = view[: self._left]
+        if not len(view):
+            return 0
+        try:
+            # Every binary file can do this; typing.BinaryIO does not say so.
+            count: int = self._file.readinto(view) or 0  # type: ignore[attr-defined]
+        except OSError as error:
+            raise CaptureError(f"reading failed: {error.strerror or error}", source=self._name, offset=self._read) from error
+        self._read += count
+        if self._left is not None:
+            if count == 0:
+                reason = f"the file was cut from {self.size:,} to {self._read:,} bytes while it was read"
+                self.problems.append(Problem(self._read, reason, kind="cut-short"))
+                self._left = 0
+            self._left -= count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def open_content(source: Path | BinaryIO, *, name: str, hash_content: bool = True) -> Content:
+    """Open a capture for reading, whatever it is compressed with.
+
+    Args:
+        source: A path, or a file opened for reading bytes; the content closes it.
+        name: How messages call it.
+        hash_content: Whether `Content.digest` is wanted.
+
+    Raises:
+        SourceVanished: There is no such file.
+        CaptureError: It cannot be opened or read.
+    """
+    try:
+        file = source.open("rb", buffering=0) if isinstance(source, Path) else source
+    except FileNotFoundError as error:
+        raise SourceVanished("there is no such file", source=name) from error
+    except OSError as error:
+        raise CaptureError(f"cannot be opened: {error.strerror or error}", source=name) from error
+    raw = _RawSource(file, name)  # type: ignore[arg-type]
+    try:
+        compression = detect(raw.peek(HEAD_BYTES))
+        content_bytes = Decompressing(raw, compression) if compression is not None else raw
+    except BaseException:
+        file.close()
+        raise
+    return Content(name, raw, content_bytes, compression, hash_content=hash_content)
+
+
+def _regular_size(file: BinaryIO) -> int | None:
+    """Bytes from here to the end of a regular file; None for anything else."""
+    try:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            return max(status.st_size - file.tell(), 0)
+    except (AttributeError, OSError):  # not a file of the operating system
+        pass
+    return None
