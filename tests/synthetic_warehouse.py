@@ -76,6 +76,7 @@ def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row
         "modified_ns": start,
         "first_ts_ns": times[0],
         "last_ts_ns": times[-1],
+        "date": date,
         "packets": packets,
         "captured_bytes": 84 * packets,
         "wire_bytes": 84 * packets,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TEXT_BOUND = 128
 """Longest text that goes into the log as a minimum or maximum; beyond it the file has none, and is never skipped by it."""
 
+STATISTICS_KEY = "delta.dataSkippingStatsColumns"
+
 CONFIGURATION: Mapping[str, str] = {
     # A reader reads the newest checkpoint and the log entries since. An entry costs about 0.8 ms, as much as 100 files in a
     # checkpoint: checkpoints come often.
@@ -47,6 +49,11 @@ def delta_schema(table: Table) -> pa.Schema:
     return schema.append(pa.field(PARTITION.name, PARTITION.type.arrow())) if partition_columns(table) else schema
 
 
+def _statistics(table: Table) -> str:
+    """The columns whose bounds are kept; without this deltalake drops those beyond the 32nd column."""
+    return ",".join(column.name for column in table.stored if column.statistics)
+
+
 def create(root: Location, table: Table, configuration: Mapping[str, str] | None = None) -> None:
     """Create the table unless it is there; several processes may do so at once."""
     location = root.join(table.name)
@@ -59,7 +66,7 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
             partition_by=partition_columns(table) or None,
             name=table.name,
             description=table.rows,
-            configuration={**CONFIGURATION, **(configuration or {})},
+            configuration={**CONFIGURATION, STATISTICS_KEY: _statistics(table), **(configuration or {})},
             storage_options=location.storage_options(),
             raise_if_key_not_exists=False,
         )
@@ -91,7 +98,7 @@ def add_missing_columns(dt: DeltaTable, table: Table) -> bool:
     """Give a table made by an older version the columns that have been declared since; its old rows have NULL there.
 
     Returns:
-        Whether there were any.
+        Whether the table was changed.
 
     Raises:
         WarehouseError: A column has another type than the one declared.
@@ -106,7 +113,10 @@ def add_missing_columns(dt: DeltaTable, table: Table) -> bool:
     missing = [Field(field.name, field.type, nullable=True) for field in wanted if field.name not in present]
     if missing:
         dt.alter.add_columns(missing)
-    return bool(missing)
+    statistics = dt.metadata().configuration.get(STATISTICS_KEY) != _statistics(table)
+    if statistics:
+        dt.alter.set_table_properties({STATISTICS_KEY: _statistics(table)})
+    return bool(missing) or statistics
 
 
 def add_action(file: DataFile, *, moved: bool = False) -> AddAction:

@@ -355,9 +355,13 @@ class Warehouse:
             state = self.captures_state()
         ids = rows.column("ingest_id").to_pylist()
         burials = state.burials
+        written: DataFile | None = None
         for attempt in self._attempts():
             if attempt:
                 state = self.captures_state()
+                # Only the log can tell whether the last try really failed: an answer may get lost on its way from object storage.
+                if written is not None and written.path not in {file.path for file in state.files}:
+                    self.root.join(written.table, written.path).delete()
             plan = decide(state)
             if not plan.add and not plan.replace:
                 return _result(plan)
@@ -368,8 +372,6 @@ class Warehouse:
             actions, written = self._captures_actions(state, new, plan.replace)
             if delta.compare_and_swap(state.dt, CAPTURES, actions):
                 return _result(plan)
-            if written:
-                self.root.join(written.table, written.path).delete()
         raise AssertionError("unreachable: _attempts raises")
 
     def _captures_actions(
