@@ -1,0 +1,33 @@
+"""Prints how far caphouse agrees with Wireshark, capture by capture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import harness, oracle, table, tshark
+
+
+def main() -> int:
+    """Compare the captures that were named, else those of the corpus."""
+    parser = argparse.ArgumentParser(prog="python -m parity", description=__doc__)
+    parser.add_argument("captures", nargs="*", type=Path, help="captures to compare with the installed tshark; else the corpus")
+    parser.add_argument("--examples", action="store_true", help="list some of the disagreements of each capture")
+    arguments = parser.parse_args()
+    captures: list[Path] = arguments.captures or oracle.captures()
+    if not captures:
+        print(f"there is no corpus at {oracle.CORPUS}: name captures to compare with tshark", file=sys.stderr)
+        return 2
+    if arguments.captures and tshark.version() is None:
+        print("tshark is not installed", file=sys.stderr)
+        return 2
+    describe = tshark.run if arguments.captures else harness.stored
+    print(f"tshark {tshark.version() or 'not installed'}; options {' '.join(tshark.OPTIONS)}")
+    for line in table.lines(harness.compare_all(captures, describe), examples=arguments.examples):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
