@@ -1,0 +1,52 @@
+"""Prints the figures: time, memory, size, and ratios to the peers that are installed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from . import ingesting, inputs, machine
+from .inputs import Inputs
+
+PARTS: dict[str, Callable[[Inputs, int], Iterator[str]]] = {
+    "peers": ingesting.peers,
+    "forms": ingesting.forms,
+    "cores": ingesting.cores,
+    "many": ingesting.many,
+    "long": ingesting.long,
+}
+
+
+def main() -> int:
+    """Measure the parts that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["peers", "forms", "cores", "many"], help=f"what to measure: {', '.join(PARTS)}")
+    parser.add_argument("--capture", type=Path, help="a pcap to measure with, instead of one that is made")
+    parser.add_argument("--connections", type=int, default=20_000, help="size of the capture that is made")
+    parser.add_argument("--seed", type=int, default=7, help="of the capture that is made")
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each command; the medians are printed")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "caphouse-bench", help="where captures are kept")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if arguments.capture is not None:
+        captures = Inputs(arguments.folder / arguments.capture.stem, arguments.capture)
+    else:
+        print(f"making {arguments.connections:,} connections", file=sys.stderr)
+        captures = inputs.generated(arguments.folder, arguments.connections, arguments.seed)
+    os.environ.pop("CAPHOUSE_WAREHOUSE", None)
+    for line in machine.describe(captures.large):
+        print(line)
+    for part in arguments.parts:
+        print(flush=True)
+        for line in PARTS[part](captures, arguments.rounds):
+            print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""How fast captures go in."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .inputs import SHORT_SNAP, SMALL_CAPTURES, SMALL_PACKETS, Inputs
+from .measure import Command, Measured, floor_bytes, interleaved
+from .peers import PEERS
+from .sizes import parquet_bytes
+from .text import megabytes, seconds, table
+
+CAPHOUSE = str(Path(sys.executable).with_name("caphouse"))
+
+OURS = "caphouse ingest"
+PEER_HEADINGS = ("command", "wall s", "min-max", "cpu s", "kpackets/s", "MB/s", "peak MB", "ours/its", "its/ours", "wanted")
+HEADINGS = ("command", "wall s", "min-max", "cpu s", "kpackets/s", "MB/s", "peak MB", "to the first")
+LONG_BYTES = 10_000_000_000
+
+
+def tell(text: str) -> None:
+    """Say what goes on, apart from the figures."""
+    print(text, file=sys.stderr)
+
+
+def ingest(folder: str, name: str, *arguments: str, cores: frozenset[int] | None = None) -> Command:
+    """An ingest into a warehouse in `folder` that is not there before each run."""
+    warehouse = Path(folder) / name
+    command = [CAPHOUSE, "ingest", "--warehouse", str(warehouse), *arguments]
+    return Command(name, command, lambda: shutil.rmtree(warehouse, ignore_errors=True), cores)
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for warehouses."""
+    return tempfile.TemporaryDirectory(prefix="caphouse-bench-")
+
+
+def peers(inputs: Inputs, rounds: int) -> Iterator[str]:
+    """One large capture, beside the peers."""
+    packets, capture = _count(inputs), inputs.large
+    present = [peer for peer in PEERS if not peer.missing()]
+    with scratch() as folder:
+        commands = [ingest(folder, OURS, str(capture)), *(peer.command(capture) for peer in present)]
+        measured = interleaved(commands, rounds, tell)
+        sizes = parquet_bytes(Path(folder) / OURS)
+    ours = measured[0]
+    rows = [[*_figures(ours, packets, capture), "", "", ""]]
+    for peer, result in zip(present, measured[1:], strict=True):
+        rows.append([*_figures(result, packets, capture), f"{ours.wall / result.wall:.2f}", f"{result.wall / ours.wall:.1f}", peer.goal])
+    yield f"One capture of {packets:,} packets; medians of {rounds} rounds in which the commands take turns; whole processes"
+    yield from table(PEER_HEADINGS, rows)
+    for peer in PEERS:
+        if missing := peer.missing():
+            yield f"not measured: {peer.name} ({', '.join(need.removeprefix('python:') for need in missing)} not installed)"
+    yield f"a peak below {megabytes(floor_bytes())} MB cannot be told from it"
+    yield ""
+    yield from table(
+        ("on disk", "MB", "bytes per packet"),
+        [[name, f"{size / 1e6:.2f}", f"{size / packets:.2f}"] for name, size in [*sizes.items(), ("all together", sum(sizes.values()))]],
+    )
+
+
+def forms(inputs: Inputs, rounds: int) -> Iterator[str]:
+    """The same packets in other forms, beside what only decompresses them."""
+    packets, zipped = _count(inputs), inputs.gzipped()
+    captures = {"pcap": inputs.large, "pcapng": inputs.pcapng(), f"snapshot length {SHORT_SNAP}": inputs.short(), "pcap.gz": zipped}
+    with scratch() as folder:
+        commands = [ingest(folder, name, str(capture)) for name, capture in captures.items()]
+        commands.append(Command("gzip -dc", ["gzip", "-dc", str(zipped)]))
+        measured = interleaved(commands, rounds, tell)
+    yield f"The same {packets:,} packets in other forms; medians of {rounds} rounds"
+    yield from table(HEADINGS, _ratios(measured, packets, [*captures.values(), zipped]))
+
+
+def cores(inputs: Inputs, rounds: int) -> Iterator[str]:
+    """One core against all of them."""
+    packets, capture = _count(inputs), inputs.large
+    with scratch() as folder:
+        commands = [ingest(folder, "one core", str(capture), cores=frozenset({0})), ingest(folder, "all cores", str(capture))]
+        measured = interleaved(commands, rounds, tell)
+    yield f"One capture of {packets:,} packets; medians of {rounds} rounds"
+    yield from table(HEADINGS, _ratios(measured, packets, [capture, capture]))
+
+
+def many(inputs: Inputs, rounds: int) -> Iterator[str]:
+    """Many small captures in one command."""
+    captures = inputs.many()
+    with scratch() as folder:
+        commands = [ingest(folder, f"--jobs {jobs}", str(captures), "--jobs", str(jobs)) for jobs in (1, 2)]
+        measured = interleaved(commands, rounds, tell)
+    yield f"{SMALL_CAPTURES:,} captures of {SMALL_PACKETS} packets each; medians of {rounds} rounds; wanted: >= 150 captures/s"
+    yield from table(
+        ("command", "wall s", "cpu s", "captures/s", "kpackets/s", "peak MB"),
+        [
+            [
+                result.name,
+                seconds(result.wall),
+                seconds(result.cpu),
+                f"{SMALL_CAPTURES / result.wall:,.0f}",
+                f"{SMALL_CAPTURES * SMALL_PACKETS / result.wall / 1000:,.0f}",
+                megabytes(result.peak_bytes),
+            ]
+            for result in measured
+        ],
+    )
+
+
+def long(inputs: Inputs, rounds: int) -> Iterator[str]:
+    """A capture that is many times as long: memory must not depend on it."""
+    packets, times = _count(inputs), max(1, LONG_BYTES // inputs.large.stat().st_size)
+    path = inputs.folder / "long.pcap"
+    with scratch() as folder:
+        try:
+            with path.open("wb") as target, inputs.large.open("rb") as source:
+                for turn in range(times):
+                    source.seek(24 if turn else 0)  # the file's own header once
+                    shutil.copyfileobj(source, target, 1 << 20)
+            commands = [ingest(folder, "large", str(inputs.large)), ingest(folder, "long", str(path))]
+            measured = interleaved(commands, rounds, tell)
+            size = path.stat().st_size
+        finally:
+            path.unlink(missing_ok=True)
+    yield f"{packets:,} packets, and the same {times} times over in one file of {size / 1e9:.1f} GB; medians of {rounds} rounds"
+    rates = [packets, packets * times]
+    yield from table(
+        ("capture", "wall s", "cpu s", "kpackets/s", "peak MB"),
+        [
+            [result.name, seconds(result.wall), seconds(result.cpu), f"{count / result.wall / 1000:,.0f}", megabytes(result.peak_bytes)]
+            for result, count in zip(measured, rates, strict=True)
+        ],
+    )
+
+
+def _count(inputs: Inputs) -> int:
+    return sum(1 for _ in inputs.packets())
+
+
+def _figures(result: Measured, packets: int, capture: Path) -> list[str]:
+    fastest, slowest = result.spread
+    return [
+        result.name,
+        seconds(result.wall),
+        f"{seconds(fastest)}-{seconds(slowest)}",
+        seconds(result.cpu),
+        f"{packets / result.wall / 1000:,.0f}",
+        f"{capture.stat().st_size / result.wall / 1e6:,.0f}",
+        megabytes(result.peak_bytes),
+    ]
+
+
+def _ratios(measured: list[Measured], packets: int, captures: list[Path]) -> list[list[str]]:
+    first = measured[0]
+    return [
+        [*_figures(result, packets, capture), f"{result.wall / first.wall:.2f}"] for result, capture in zip(measured, captures, strict=True)
+    ]

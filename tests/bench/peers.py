@@ -1,0 +1,84 @@
+"""The programs that caphouse is measured beside, where they are installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .measure import Command
+
+FIELDS = (
+    "frame.number frame.time_epoch frame.len frame.cap_len frame.protocols eth.src eth.dst vlan.id ip.version ip.src ip.dst ip.proto "
+    "ip.ttl ip.id ip.dsfield.dscp ip.frag_offset ipv6.src ipv6.dst tcp.srcport tcp.dstport udp.srcport udp.dstport tcp.flags tcp.seq_raw "
+    "tcp.ack_raw tcp.window_size_value tcp.len tcp.stream udp.stream tcp.analysis.initial_rtt"
+).split()
+"""30 fields, about what the table `packets` keeps."""
+
+_NFSTREAM = """
+import sys
+from nfstream import NFStreamer
+
+print(sum(1 for _ in NFStreamer(sys.argv[1], statistical_analysis=False, n_dissections=0)))
+"""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program to compare with.
+
+    Attributes:
+        name: What the table calls it.
+        needs: Programs that must be on the PATH, or Python packages (`python:NAME`).
+        arguments: The process for a capture.
+        goal: What a ratio to it should be, in words, for the reader of the table.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    arguments: Callable[[Path], list[str]]
+    goal: str
+
+    def missing(self) -> list[str]:
+        """What it needs and is not there."""
+        return [need for need in self.needs if not _installed(need)]
+
+    def command(self, capture: Path) -> Command:
+        """The process that is timed."""
+        return Command(self.name, self.arguments(capture))
+
+
+def _installed(need: str) -> bool:
+    kind, _, package = need.rpartition(":")
+    return importlib.util.find_spec(package) is not None if kind == "python" else shutil.which(need) is not None
+
+
+def _statistic(name: str) -> Callable[[Path], list[str]]:
+    return lambda capture: ["tshark", "-n", "-q", "-r", str(capture), "-z", name]
+
+
+def _fields(capture: Path) -> list[str]:
+    return ["tshark", "-n", "-r", str(capture), "-T", "fields", *(argument for field in FIELDS for argument in ("-e", field))]
+
+
+def _argus(capture: Path) -> list[str]:
+    return ["sh", "-c", f"argus -r {shlex.quote(str(capture))} -w - | ra -r -"]
+
+
+PEERS = (
+    Peer("capinfos -c", ("capinfos",), lambda capture: ["capinfos", "-c", str(capture)], "ours / its wall: <= 9, goal <= 5"),
+    Peer(f"tshark -T fields, {len(FIELDS)} fields", ("tshark",), _fields, "times faster: >= 15, goal >= 30"),
+    Peer("tshark -q -z io,phs", ("tshark",), _statistic("io,phs"), "times faster: >= 3, goal >= 6"),
+    Peer("tshark -q -z conv,tcp", ("tshark",), _statistic("conv,tcp"), "times faster: >= 3, goal >= 6"),
+    Peer(
+        "nfstream, no statistics",
+        ("python:nfstream",),
+        lambda capture: [sys.executable, "-c", _NFSTREAM, str(capture)],
+        "times faster: >= 3, goal >= 5",
+    ),
+    Peer("argus | ra", ("argus", "ra"), _argus, "ours / its wall: <= 1.3, goal <= 0.8"),
+)
