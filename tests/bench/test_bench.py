@@ -1,0 +1,109 @@
+"""The bench measures what it says, on a capture that is the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.inputs import Inputs, read_pcap
+from bench.make_capture import Packet, Traffic, pcap
+from bench.measure import Command, CommandFailed, interleaved, run
+
+CONNECTIONS = 120
+
+
+@pytest.fixture(scope="module")
+def packets() -> list[Packet]:
+    return Traffic(CONNECTIONS, seed=7).make()
+
+
+@pytest.fixture(scope="module")
+def inputs(packets: list[Packet], tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("bench")
+    large = folder / "large.pcap"
+    large.write_bytes(b"".join(pcap(packets)))
+    return Inputs(folder, large)
+
+
+def test_a_seed_makes_the_same_bytes_in_any_process(inputs: Inputs, tmp_path: Path) -> None:
+    """String hashing differs between processes; a capture that depended on it would not be the same again."""
+    again = tmp_path / "again.pcap"
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONHASHSEED": "1"}
+    command = [sys.executable, "-m", "bench.make_capture", str(again), str(CONNECTIONS), "7"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(inputs.large.read_bytes()).digest()
+
+
+def test_what_is_written_is_read_back(inputs: Inputs, packets: list[Packet]) -> None:
+    assert list(read_pcap(inputs.large)) == packets
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_tshark_reads_the_same_packets_from_every_form(inputs: Inputs, packets: list[Packet]) -> None:
+    def lines(capture: Path) -> list[str]:
+        fields = [argument for field in ("frame.time_epoch", "frame.len") for argument in ("-e", field)]
+        command = ["tshark", "-n", "-r", str(capture), "-T", "fields", *fields]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    expected = [f"{time_us // 10**6}.{time_us % 10**6:06}000\t{len(frame)}" for time_us, frame in packets]
+    assert lines(inputs.large) == expected
+    assert lines(inputs.pcapng()) == expected
+    assert lines(inputs.short()) == expected
+    assert lines(inputs.gzipped()) == expected
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_the_mix_is_the_one_that_is_promised(inputs: Inputs) -> None:
+    layers = (
+        "tls.handshake.type",
+        "http.request.method",
+        "ssh.protocol",
+        "smtp.req.command",
+        "dns.id",
+        "vlan.id",
+        "ipv6.src",
+        "arp.opcode",
+    )
+    others = (
+        "icmp.type",
+        "icmpv6.type",
+        "igmp.type",
+        "stp.protocol",
+        "tcp.options.mss_val",
+        "tcp.options.timestamp.tsval",
+        "_ws.malformed",
+    )
+    names = [*layers, *others, "tcp.flags", "ip.frag_offset", "tcp.analysis.retransmission"]
+    fields = [argument for name in names for argument in ("-e", name)]
+    command = ["tshark", "-n", "-r", str(inputs.large), "-T", "fields", *fields]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    values = {name: {row[column] for row in (line.split("\t") for line in said)} - {""} for column, name in enumerate(names)}
+    assert values.pop("_ws.malformed") == set()
+    assert [name for name, found in values.items() if not found] == []
+    assert {"0x0002", "0x0012", "0x0010", "0x0018", "0x0011", "0x0004", "0x0014"} <= values["tcp.flags"]
+    assert {"0", "185"} <= values["ip.frag_offset"]
+
+
+def test_a_run_is_timed_and_its_memory_is_seen() -> None:
+    result = run(Command("busy", [sys.executable, "-c", "b = b'x' * 200_000_000; sum(range(1_000_000))"]))
+    assert result.wall > 0
+    assert result.cpu > 0
+    assert result.peak_bytes > 200_000_000
+
+
+def test_a_command_that_fails_is_no_measurement() -> None:
+    with pytest.raises(CommandFailed, match="broken: exit code 7: alas"):
+        run(Command("broken", [sys.executable, "-c", "import sys; print('alas', file=sys.stderr); sys.exit(7)"]))
+
+
+def test_commands_take_turns() -> None:
+    turns: list[str] = []
+    commands = [Command(name, ["true"], before=lambda name=name: turns.append(name)) for name in ("a", "b")]  # type: ignore[misc]
+    measured = interleaved(commands, 2, lambda _: None)
+    assert turns == ["a", "b", "a", "b"]
+    assert [len(result.runs) for result in measured] == [2, 2]

@@ -1,0 +1,76 @@
+"""All captures of the corpus, ingested in one command, against what tshark 4.0.17 says of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from parity import harness, oracle, table
+from parity.compare import ASPECTS, Comparison
+
+pytestmark = pytest.mark.skipif(not oracle.captures(), reason="no corpus beside the checkout")
+
+EVERY = 1.0
+
+SHARES = {
+    "frames": EVERY,
+    "times": EVERY,
+    "lengths": EVERY,
+    "interfaces": EVERY,
+    "protocols": 0.999,
+    "addresses": 0.999,
+    "inner addresses": 0.999,
+    "ports": 0.999,
+    "quoted ports": 0.999,
+    "rtt": 0.999,
+    "initial rtt": 0.999,
+}
+"""Least part of all things compared, over all captures, that must be equal."""
+
+MEANS = {"protocols": 0.99}
+"""Least mean over the captures of the part that is equal."""
+
+IDENTICAL = {"streams": 0.99, "destinations": 0.97, "destinations 6": 0.97, "hierarchy": 0.97, "conversations": 0.97}
+"""Least part of the captures in which nothing may differ."""
+
+
+@pytest.fixture(scope="module")
+def comparisons() -> dict[str, Comparison]:
+    return harness.compare_all(oracle.captures(), harness.stored)
+
+
+def differences(comparisons: dict[str, Comparison], aspect: str) -> str:
+    """The captures that differ in one aspect, with some examples: what a failed test says."""
+    lines = [f"{aspect} {table.totals(comparisons)[aspect]}"]
+    for name, comparison in comparisons.items():
+        if not comparison[aspect].identical:
+            lines += [
+                f"{name}: {comparison[aspect].equal} of {comparison[aspect].total}",
+                *(f"  {one}" for one in comparison[aspect].examples),
+            ]
+    return "\n".join(lines)
+
+
+def test_every_aspect_has_a_bound() -> None:
+    assert {*SHARES, *IDENTICAL} == set(ASPECTS)
+
+
+@pytest.mark.parametrize(("aspect", "least"), SHARES.items())
+def test_enough_is_equal_over_all_captures(comparisons: dict[str, Comparison], aspect: str, least: float) -> None:
+    share = table.totals(comparisons)[aspect].share
+    if share is None:  # without a tshark to ask for what the stored oracle does not hold
+        pytest.skip("tshark is not installed")
+    assert share >= least, differences(comparisons, aspect)
+
+
+@pytest.mark.parametrize(("aspect", "least"), MEANS.items())
+def test_enough_is_equal_in_the_mean_over_captures(comparisons: dict[str, Comparison], aspect: str, least: float) -> None:
+    mean = table.totals(comparisons)[aspect].mean
+    assert mean is not None
+    assert mean >= least, differences(comparisons, aspect)
+
+
+@pytest.mark.parametrize(("aspect", "least"), IDENTICAL.items())
+def test_enough_captures_are_identical(comparisons: dict[str, Comparison], aspect: str, least: float) -> None:
+    identical = table.totals(comparisons)[aspect].identical_share
+    assert identical is not None
+    assert identical >= least, differences(comparisons, aspect)
