@@ -208,7 +208,7 @@ def _chunks(sources: list[Source], most: int) -> Iterator[list[Source]]:
     size = 0
     for source in sources:
         chunk.append(source)
-        size += CHUNK_BYTES if source.size is None else source.size
+        size += CHUNK_BYTES if source.file_bytes is None else source.file_bytes
         if size >= CHUNK_BYTES or len(chunk) >= min(CHUNK_CAPTURES, most):
             yield chunk
             chunk, size = [], 0
@@ -254,7 +254,7 @@ def ingest_chunk(
             chunk.captures.append(row)
         chunk.results.append(result)
         chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
-        chunk.file_bytes += source.size or 0
+        chunk.file_bytes += source.file_bytes or 0
     chunk.files = writer.finish()
     return chunk
 
@@ -264,22 +264,22 @@ def _ingest_source(
 ) -> tuple[dict[str, Any] | None, CaptureResult]:
     """One source: its row of `captures` (None when there is nothing to add) and what to tell."""
     try:
-        if source.size is not None and known.may_have(source.size):
+        if source.file_bytes is not None and known.may_have(source.file_bytes):
             capture_id = _identify(source)
             if known.has(capture_id, DECODER_VERSION):
                 status = known.by_content[capture_id].status
-                return None, CaptureResult(source.name, capture_id, status, 0, None, already_present=True)
-        with open_content(source.open(), name=source.name) as content:
+                return None, CaptureResult(source.display, capture_id, status, 0, None, already_present=True)
+        with open_content(source.open(), name=source.display) as content:
             return _ingest_content(source, content, writer, options, advance)
     except CaptureError as error:
-        error.source = error.source or source.name
-        return None, CaptureResult(source.name, None, "unsupported", 0, error.message)
+        error.source = error.source or source.display
+        return None, CaptureResult(source.display, None, "unsupported", 0, error.message)
     except OSError as error:
-        return None, CaptureResult(source.name, None, "unsupported", 0, error.strerror or str(error))
+        return None, CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error))
 
 
 def _identify(source: Source) -> str:
-    with open_content(source.open(), name=source.name) as content:
+    with open_content(source.open(), name=source.display) as content:
         return content.digest()
 
 
@@ -315,7 +315,7 @@ def _ingest_content(
         "unread_records": sum(problem.unread_records for problem in problems),
         "unread_reasons": _by_reason(problems),
     }
-    return row, CaptureResult(source.name, digest, status, tally.packets, _message(problems, status))
+    return row, CaptureResult(source.display, digest, status, tally.packets, _message(problems, status))
 
 
 def _message(problems: list[Problem], status: str) -> str | None:
