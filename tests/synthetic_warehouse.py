@@ -6,9 +6,13 @@ import datetime
 import hashlib
 import random
 import secrets
+from collections import Counter
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from caphouse.warehouse.schema import Type
 from caphouse.warehouse.store import CommitResult, DataFile, Warehouse
@@ -28,6 +32,11 @@ def table(name: str, columns: dict[str, list[object]]) -> pa.Table:
         for column in BY_NAME[name].stored
     }
     return pa.table(filled, schema=BY_NAME[name].arrow_schema)
+
+
+def capture_id(name: str) -> str:
+    """The identity of the content that `name` stands for."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 @dataclass
@@ -62,10 +71,10 @@ def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row
     times = [start + 1_000_000 * index for index in range(packets)]
     flow_of = [index % flows for index in range(packets)]
     in_flow = [flow_of.count(flow) for flow in range(flows)]
-    octet = int(hashlib.sha256(name.encode()).hexdigest()[:2], 16)
+    octet = int(capture_id(name)[:2], 16)
     addresses = [f"10.0.{octet}.{flow}" for flow in range(flows)]
     full = {
-        "capture_id": hashlib.sha256(name.encode()).hexdigest(),
+        "capture_id": capture_id(name),
         "ingest_id": ingest_id,
         "source_uri": f"/captures/{name}.pcap",
         "file_name": f"{name}.pcap",
@@ -155,9 +164,6 @@ def ingest(warehouse: Warehouse, captures: list[Synthetic], *, replace: bool = F
 
 def live(warehouse: Warehouse, name: str) -> pa.Table:
     """The rows of a table that count, as a reader sees them."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
     snapshot = warehouse.snapshot([name])
     pieces = [pq.ParquetFile(path).read() for path in snapshot.uris(name)]
     rows = pa.concat_tables(pieces) if pieces else BY_NAME[name].arrow_schema.empty_table()
@@ -166,22 +172,26 @@ def live(warehouse: Warehouse, name: str) -> pa.Table:
 
 def ingest_all(path: str, names: list[str], per_commit: int, seed: int) -> None:
     """A process that ingests captures, in an order of its own, `per_commit` at a time, whatever is there already."""
-    names = random.Random(seed).sample(names, len(names))
     warehouse = Warehouse.open_or_create(path)
+    known = warehouse.known()
+    names = [name for name in random.Random(seed).sample(names, len(names)) if not known.has(capture_id(name), 1)]
     for start in range(0, len(names), per_commit):
         ingest(warehouse, [capture(name, day=int(name) % 3) for name in names[start : start + per_commit]])
 
 
-def read_until(path: str, deadline: float, results: list[str]) -> None:
-    """A process that looks again and again, and reports captures of which it does not see all rows."""
-    import time
-    from collections import Counter
+def grow(path: str, steps: int) -> None:
+    """A process that ingests a file again and again while it grows by ten packets at a time."""
+    warehouse = Warehouse.open(path)
+    for step in range(1, steps + 1):
+        item = capture(f"step {step}", packets=10 * step, source_uri="/ring/x.pcap", status="growing" if step < steps else "complete")
+        ingest(warehouse, [item])
 
+
+def read_until(path: str, stop: Event, results: list[str]) -> None:
+    """A process that looks again and again, and reports captures of which it does not see all rows."""
     warehouse = Warehouse.open(path)
     looks = 0
-    while time.time() < deadline:
-        import pyarrow.parquet as pq
-
+    while not stop.is_set():
         snapshot = warehouse.snapshot()
         looks += 1
         for name in ("packets", "flows"):
