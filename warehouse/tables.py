@@ -262,6 +262,8 @@ FLOWS = Table(
         Column("error_dst_port", INTEGER, "Destination port of the packets that the ICMP errors are about."),
         Column("application", VARCHAR, "Application protocol, by signature or port; NULL when none was found.", statistics=True),
         Column("application_source", VARCHAR, "How it was found: 'sig', 'sig+port', 'port' or 'rtp'; NULL when none was found."),
+        Column("community_id", VARCHAR, "Community ID version 1, the key that Zeek, Suricata and Arkime share; NULL for ICMP, ICMP errors and fragments.",
+               derived="case when in_icmp_error then null else community_id(ip_protocol, client_ip, client_port, server_ip, server_port) end"),
         *_each_way("packets", "Packets", "packets"),
         *_each_way("bytes", "Bytes on the wire", "bytes"),
         *_each_way("payload_packets", "Packets with transport payload", "packets"),

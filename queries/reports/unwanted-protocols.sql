@@ -1,0 +1,51 @@
+/* ---
+title = "Unwanted protocols"
+description = """
+Who uses protocols that are not wanted on most networks: peer-to-peer file sharing and crypto mining, or those given. One row per protocol, client, server
+and port, most bytes first. `evidence` says how the application was told: 'sig' by its first bytes, 'port' by the port alone. Encrypted BitTorrent (MSE)
+and uTP that began before the capture cannot be told by signature.
+"""
+needs = ["traffic", "captures"]
+[params]
+protocols = { type = "VARCHAR", default = "bittorrent,bt-dht,bt-tracker,bt-utp,edonkey,gnutella,directconnect,soulseek,bitcoin,stratum", help = "Names to look for, comma-separated: applications, or protocols of the path such as gre." }
+top = { type = "INTEGER", default = 50, help = "How many rows to list; 0 is all." }
+[columns]
+protocol = "The protocol that was looked for."
+evidence = "How the application was found, comma-separated where flows differ; NULL for a protocol of the path."
+flows = { doc = "Flows.", unit = "flows" }
+packets = { doc = "Packets in both directions.", unit = "packets" }
+bytes = { doc = "Bytes on the wire in both directions.", unit = "bytes" }
+first_seen = "First packet of the earliest flow, UTC."
+last_seen = "Last packet of the latest flow, UTC."
+captures = { doc = "Captures in which it occurs.", unit = "captures" }
+hosts = "Hosts of those captures, comma-separated, NULL when none is known."
+--- */
+with wanted as (select distinct trim(name) as name from (select unnest(string_split($protocols, ',')) as name)),
+
+found as (
+    select
+        w.name as protocol,
+        t.*
+    from traffic as t
+    inner join wanted as w
+        on t.application = w.name or concat(':', t.protocols, ':') like concat('%:', w.name, ':%')
+)
+
+select
+    f.protocol,
+    f.client_ip,
+    f.server_ip,
+    f.server_port,
+    string_agg(distinct f.application_source, ', ' order by f.application_source) as evidence,
+    count(*) as flows,
+    cast(sum(f.packets_to_server + f.packets_to_client) as bigint) as packets,
+    cast(sum(f.bytes_to_server + f.bytes_to_client) as bigint) as bytes,
+    min(f.first_ts) as first_seen,
+    max(f.last_ts) as last_seen,
+    count(distinct f.ingest_id) as captures,
+    string_agg(distinct c.host, ', ' order by c.host) as hosts
+from found as f
+inner join captures as c on f.ingest_id = c.ingest_id
+group by f.protocol, f.client_ip, f.server_ip, f.server_port
+order by sum(f.bytes_to_server + f.bytes_to_client) desc, f.protocol, f.client_ip, f.server_ip, f.server_port
+limit nullif($top, 0)
