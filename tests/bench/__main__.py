@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import ingesting, inputs, machine
+from . import asking, ingesting, inputs, machine
 from .inputs import Inputs
 
 PARTS: dict[str, Callable[[Inputs, int], Iterator[str]]] = {
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[Inputs, int], Iterator[str]]] = {
     "cores": ingesting.cores,
     "many": ingesting.many,
     "long": ingesting.long,
+    "queries": asking.queries,
 }
 
 
