@@ -17,6 +17,7 @@ import pyarrow as pa
 from .address_table import address_table, mac_texts
 from .columns import Columns
 from .formats.base import PacketBatch
+from .formats.link_types import link_type_name
 from .paths import ROOT, Paths
 from .protocols import NOTHING, Registry, registry
 from .protocols.base import Layer
@@ -82,6 +83,7 @@ class Frames:
         size = len(batch)
         self.batch = batch
         self.registry = protocols
+        self.data = protocols.number("data")
         self.paths = paths
         self.arrays: dict[str, npt.NDArray[Any]] = {}
         for names, dtype in ((_ABSENT_16, np.int16), (_ABSENT_32, np.int32), (_ABSENT_64, np.int64)):
@@ -129,6 +131,10 @@ class Frames:
         buffer = self.batch.buffer
         return self._view(buffer, width)[self.batch.offset[rows] + start].view(dtype)
 
+    def gather_pseudo_header(self, rows: Int64, before: Int64 | int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """Records of `dtype`, `before` bytes (int64[m]) before the packets `rows`: of the pseudo-header that the reader left there."""
+        return self._view(self.batch.buffer, dtype.itemsize)[self.batch.offset[rows] - before].view(dtype)
+
     @staticmethod
     def _view(buffer: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.void]:
         return np.ndarray((max(len(buffer) - width + 1, 0),), f"V{width}", buffer=buffer.data, strides=(1,))
@@ -150,11 +156,16 @@ class Frames:
         if where is not None:
             fits &= where
         if isinstance(protocols, int):
+            if protocols == self.data:
+                fits &= start < layer.end
             self._wait(layer, protocols, start, None if fits.all() else fits, embedded=embedded)
             return
         present = np.flatnonzero(np.bincount(protocols[fits] + 1)) - 1
         for number in present.tolist():
-            if number != NOTHING:
+            if number == self.data:
+                # No bytes are no data.
+                self._wait(layer, number, start, fits & (protocols == number) & (start < layer.end), embedded=embedded)
+            elif number != NOTHING:
                 self._wait(layer, number, start, fits & (protocols == number), embedded=embedded)
 
     def _wait(self, layer: Layer, number: int, start: Int64, mask: npt.NDArray[np.bool_] | None, *, embedded: bool) -> None:
@@ -186,6 +197,13 @@ class Frames:
         chosen[tunnel] = np.where(low != NOTHING, low, high)
         self.queue(layer, chosen, length, layer.captured > length)
 
+    def show(self, rows: Int64, number: int, *, embedded: bool) -> None:
+        """Add the name of protocol `number` to the paths of the packets `rows`."""
+        path = self.paths.extend(self.path[rows], number)
+        self.path[rows] = path
+        if not embedded:
+            self.counted_path[rows] = path
+
     def run(self) -> None:
         """Dissect until nothing waits."""
         protocols = self.registry.protocols
@@ -203,10 +221,7 @@ class Frames:
             if not len(layer):
                 continue
             if protocol.shown:
-                path = self.paths.extend(self.path[layer.rows], number)
-                self.path[layer.rows] = path
-                if not embedded:
-                    self.counted_path[layer.rows] = path
+                self.show(layer.rows, number, embedded=embedded)
             if protocol.dissect is not None:
                 protocol.dissect(layer)
 
@@ -231,7 +246,7 @@ class Decoder:
     def __init__(self) -> None:
         self._registry = registry()
         self.paths = Paths(self._registry.names)
-        self._data = self._registry.number("data")
+        self._dissected = np.array([protocol.dissect is not None for protocol in self._registry.protocols])
 
     def decode(self, batch: PacketBatch) -> Columns:
         """Columns of one batch.
@@ -277,17 +292,18 @@ class Decoder:
         # Wire lengths are claims (up to 4 GB): they bound what is reported, and never what is read.
         reported_end = np.maximum(batch.wire_length, batch.captured_length)
         everything = Layer(frames, np.arange(size), start, batch.captured_length, reported_end, embedded=False)
-        decoded = np.zeros(size, dtype=np.bool_)
         link_types = batch.link_type
-        first = int(link_types[0]) if size else 0
-        distinct = [first] if (link_types == first).all() else np.unique(link_types).tolist()
-        for link_type in distinct:
-            number = int(self._registry.lookup("link_type", np.array([link_type]), "data")[0])
-            mask = None if len(distinct) == 1 else link_types == link_type
-            if self._registry.protocols[number].dissect is not None:
-                decoded[slice(None) if mask is None else mask] = True
-            frames.queue(everything, number, 0, mask)
-        return decoded
+        if not size:
+            return np.zeros(0, dtype=np.bool_)
+        numbers = self._registry.lookup("link_type", link_types, None)
+        named = numbers != NOTHING
+        first = int(numbers[0])
+        frames.queue(everything, first if (numbers == first).all() and named[0] else numbers, 0)
+        if not named.all():
+            distinct, inverse = np.unique(link_types[~named], return_inverse=True)
+            paths = np.array([self.paths.named(link_type_name(number).lower()) for number in distinct.tolist()], dtype=np.int32)
+            frames.path[~named] = frames.counted_path[~named] = paths[inverse]
+        return named & self._dissected[numbers]
 
 
 def _macs(arrays: dict[str, npt.NDArray[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], pa.Array]:

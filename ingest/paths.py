@@ -23,12 +23,12 @@ class Paths:
         limit: Most paths kept apart. A capture made to have more gets the path of the parent, so that memory stays bounded.
     """
 
-    def __init__(self, names: list[str], limit: int = 1 << 16) -> None:
+    def __init__(self, names: list[str], limit: int = 1 << 13) -> None:
         self._names = names
         self._limit = limit
         self._children = np.full((64, len(names)), -1, dtype=np.int32)
         self._lock = threading.Lock()
-        self._protocols: list[tuple[int, ...]] = [()]
+        self._named: dict[str, int] = {}
         self.texts: list[str] = [""]
         """Text of each path, by its number."""
 
@@ -55,12 +55,20 @@ class Paths:
                     number = len(self.texts)
                     name = self._names[protocol]
                     before = self.texts[parent]
-                    self._protocols.append((*self._protocols[parent], protocol))
                     self.texts.append(f"{before}:{name}" if before else name)
                 while max(number, parent) >= len(self._children):
                     # A copy, put in place whole: other threads may be reading the old table.
                     self._children = np.vstack([self._children, np.full_like(self._children, -1)])
                 self._children[parent, protocol] = number
+
+    def named(self, text: str) -> int:
+        """Number of the path that is `text` alone and belongs to no protocol: the name of a link type that is not decoded."""
+        with self._lock:
+            number = self._named.get(text)
+            if number is None:
+                number = self._named[text] = len(self.texts)
+                self.texts.append(text)
+            return number
 
     def child(self, parent: int, protocol: int) -> int:
         """Number of one path."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any] | int | bool
+_BYTE = np.dtype("u1")
+_WORD = np.dtype(">u2")
 
 
 class Rank:
@@ -117,6 +119,14 @@ class Layer:
         """`dtype`-shaped records at `at` bytes from the start of each layer; the caller has made sure that they were captured."""
         return self.frames.gather(self.rows, self.start + at, dtype)
 
+    def byte(self, at: Int64 | int = 0) -> npt.NDArray[np.uint8]:
+        """uint8[m], one byte `at` bytes from the start of each layer; the caller has made sure that it was captured."""
+        return self.gather(_BYTE, at)
+
+    def word(self, at: Int64 | int = 0) -> npt.NDArray[np.uint16]:
+        """uint16[m], two bytes in network order, likewise."""
+        return self.gather(_WORD, at).astype(np.uint16)
+
     def set(self, column: str, values: Values, where: Mask | None = None) -> None:
         """Set a column for the packets (where `where` is true)."""
         rows = self.rows
@@ -136,7 +146,8 @@ class Layer:
         self.reported_end = reported_end
         self.end = np.minimum(self.end, reported_end)
 
-    def hand_on(self, table: str, keys: npt.NDArray[Any], length: Int64 | int, where: Mask | None = None, *, default: str | None = "data") -> None:
+    def hand_on(self, table: str, keys: npt.NDArray[Any], length: Int64 | int, where: Mask | None = None, *, default: str | None = "data",
+                embedded: bool = False) -> None:
         """Hand the packets to the protocols that `table` names for `keys`, `length` bytes further on.
 
         Args:
@@ -145,8 +156,15 @@ class Layer:
             length: Bytes of this layer's header.
             where: Only these packets.
             default: Protocol for keys that the table does not hold; None to stop there.
+            embedded: What follows is quoted in an error.
         """
-        self.frames.queue(self, self.frames.registry.lookup(table, keys, default), length, where)
+        self.frames.queue(self, self.frames.registry.lookup(table, keys, default), length, where, embedded=embedded)
+
+    def show(self, name: str, where: Mask | None = None) -> None:
+        """Add a protocol that has no header of its own to the packets' paths (where `where` is true)."""
+        rows = self.rows if where is None else self.rows[where]
+        if len(rows):
+            self.frames.show(rows, self.frames.registry.number(name), embedded=self.embedded)
 
     def hand_to(self, name: str, length: Int64 | int, where: Mask | None = None, *, embedded: bool = False) -> None:
         """Hand the packets to one protocol, `length` bytes further on; `embedded` when it is quoted in an ICMP error."""

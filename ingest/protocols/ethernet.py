@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
 
 _HEADER = np.dtype({"names": ["dst", "src", "type"], "formats": ["<u8", "<u8", ">u2"], "offsets": [0, 6, 12], "itemsize": 14})
 """The addresses as little-endian words, each with two bytes too many that are masked off."""
 _ADDRESS = np.uint64(0xFFFF_FFFF_FFFF)
+_ISL_ADDRESS = np.uint64(0xFF_FFFF_FFFF)
+_ISL = np.array([0x00000C0001, 0x00000C0003], dtype=np.uint64)
+"""Cisco's Inter-Switch Link has 01:00:0c:00:00 or 03:00:0c:00:00 and 40 bits of destination where Ethernet has 48."""
+_FABRIC_PATH = 0x8903
 HEADER_BYTES = 14
 MIN_TYPE = 1536
 """Smaller values of the type field are lengths (up to 1500) or nothing defined."""
@@ -19,20 +24,30 @@ def dissect(layer: Layer) -> None:
     """Set the MAC addresses of the outermost Ethernet header and hand on by type."""
     layer = layer.require(HEADER_BYTES)
     header = layer.gather(_HEADER)
-    arrays = layer.frames.arrays
-    seen = arrays["has_mac"][layer.rows]
+    special = (header["type"] == _FABRIC_PATH) | np.isin(header["dst"] & _ISL_ADDRESS, _ISL)
+    if special.any():
+        # Both put a header of their own where Ethernet's is, and the frame behind it.
+        fabric_path = header["type"] == _FABRIC_PATH
+        layer.hand_to("cfp", 0, fabric_path)
+        layer.hand_to("isl", 0, special & ~fabric_path)
+        layer, header = layer.select(~special), header[~special]
     if not layer.embedded:
-        rows = layer.rows
-        dst, src = header["dst"] & _ADDRESS, header["src"] & _ADDRESS
-        if seen.any():
-            rows, dst, src = rows[~seen], dst[~seen], src[~seen]
-        arrays["mac_dst"][rows] = dst
-        arrays["mac_src"][rows] = src
-        arrays["has_mac"][rows] = True
+        _set_addresses(layer, header["dst"] & _ADDRESS, header["src"] & _ADDRESS)
     hand_on_type_or_length(layer, header["type"].astype(np.uint16), HEADER_BYTES)
 
 
-def hand_on_type_or_length(layer: Layer, kind: np.ndarray[tuple[int], np.dtype[np.uint16]], length: int) -> None:
+def _set_addresses(layer: Layer, dst: npt.NDArray[np.uint64], src: npt.NDArray[np.uint64]) -> None:
+    arrays = layer.frames.arrays
+    rows = layer.rows
+    seen = arrays["has_mac"][rows]
+    if seen.any():
+        rows, dst, src = rows[~seen], dst[~seen], src[~seen]
+    arrays["mac_dst"][rows] = dst
+    arrays["mac_src"][rows] = src
+    arrays["has_mac"][rows] = True
+
+
+def hand_on_type_or_length(layer: Layer, kind: npt.NDArray[np.uint16], length: int) -> None:
     """Hand on by an Ethernet type, or as LLC when the field is a length; `length` bytes are the header's, field included."""
     is_type = kind >= MIN_TYPE
     if is_type.all():
@@ -47,10 +62,18 @@ def hand_on_type_or_length(layer: Layer, kind: np.ndarray[tuple[int], np.dtype[n
     # Novell's "raw 802.3": IPX without LLC, known by its unused checksum.
     opening = short.require(length + 2)
     if len(opening):
-        raw_ipx = opening.gather(np.dtype(">u2"), length) == 0xFFFF
+        raw_ipx = opening.word(length) == 0xFFFF
         opening.hand_to("ipx", length, raw_ipx)
         opening.hand_to("llc", length, ~raw_ipx)
     short.hand_to("llc", length, short.captured < length + 2)
 
 
-PROTOCOL = Protocol("eth", under={"link_type": (1,), "ethertype": (0x6558,)}, dissect=dissect, rank=Rank.LINK)
+PROTOCOL = Protocol(
+    "eth",
+    under={
+        "link_type": (1,), "ethertype": (0x6558,), "ip.proto": (143,), "gre.proto": (0x6400, 0x6558), "chdlc.protocol": (0x6558,),
+        "nsh.next_proto": (3,), "vxlan.next_proto": (3,),
+    },
+    dissect=dissect,
+    rank=Rank.LINK,
+)  # fmt: skip

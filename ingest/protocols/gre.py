@@ -1,4 +1,4 @@
-"""GRE (RFC 2784, RFC 2890) and its enhanced form for PPTP (RFC 2637)."""
+"""GRE (RFC 2784, RFC 2890), its enhanced form for PPTP (RFC 2637), and the mirrored frames of ERSPAN in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import numpy as np
 from .base import Layer, Protocol, Rank
 
 _HEADER = np.dtype([("flags", ">u2"), ("protocol", ">u2")])
-_CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGMENT = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
+_CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGMENT, _VERSION = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080, 0x0007
+_WCCP = 0x883E
+_ERSPAN_1_2, _ERSPAN_3 = 0x88BE, 0x22EB
+_WCCP_REDIRECT_BYTES = 4
+_ERSPAN_OPTIONAL = 0x0001
+_MAX_ROUTES = 16
 
 
 def dissect(layer: Layer) -> None:
@@ -15,11 +20,69 @@ def dissect(layer: Layer) -> None:
     layer = layer.require(4)
     header = layer.gather(_HEADER)
     flags = header["flags"]
+    protocol = header["protocol"].astype(np.uint16)
     length = np.full(len(layer), 4, dtype=np.int64)
-    for mask in (_CHECKSUM | _ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGMENT):
+    for mask in (_CHECKSUM | _ROUTING, _KEY, _SEQUENCE):
         length += np.where(flags & mask != 0, 4, 0)
-    # Source routing (RFC 1701) was withdrawn: its list is not walked.
-    layer.hand_on("ethertype", header["protocol"], length, flags & _ROUTING == 0)
+    # Only the enhanced form acknowledges.
+    length += np.where((flags & _ACKNOWLEDGMENT != 0) & (flags & _VERSION == 1), 4, 0)
+    length = _behind_routes(layer, length, flags & _ROUTING != 0)
+    wccp = protocol == _WCCP
+    if wccp.any():
+        _redirected(layer.select(wccp), length[wccp])
+    # Without sequence numbers the mirrored frame comes at once (ERSPAN type I).
+    bare = (protocol == _ERSPAN_1_2) & (flags & _SEQUENCE == 0)
+    layer.hand_to("erspan1", length, bare)
+    layer.hand_on("gre.proto", protocol, length, ~wccp & ~bare)
 
 
-PROTOCOL = Protocol("gre", under={"ip.proto": (47,)}, dissect=dissect, rank=Rank.TUNNEL)
+def _behind_routes(layer: Layer, length: np.ndarray[tuple[int], np.dtype[np.int64]], routed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[
+    tuple[int], np.dtype[np.int64]
+]:
+    """Skip the source route entries of RFC 1701 (family, offset, length), which end with one of length 0."""
+    waiting = np.flatnonzero(routed)
+    for _ in range(_MAX_ROUTES):
+        waiting = waiting[layer.captured[waiting] >= length[waiting] + 4]
+        if not len(waiting):
+            break
+        entry = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + length[waiting], np.dtype(">u4")).astype(np.int64)
+        length[waiting] += 4 + (entry & 0xFF)
+        waiting = waiting[entry & 0xFFFF00FF != 0]
+    return length
+
+
+def _redirected(layer: Layer, length: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    """WCCP version 2 puts four bytes before the packet, version 1 none: the packet's version tells."""
+    there = layer.captured > length
+    layer, length = layer.select(there), length[there]
+    if len(layer):
+        is_packet = layer.byte(length) >> 4 == 4
+        layer.hand_to("ip", np.where(is_packet, length, length + _WCCP_REDIRECT_BYTES))
+
+
+def dissect_erspan1(layer: Layer) -> None:
+    """Type I has no header."""
+    layer.hand_to("eth", 0)
+
+
+def dissect_erspan2(layer: Layer) -> None:
+    """Type II has eight bytes (draft-foschiano-erspan)."""
+    layer.require(8).hand_to("eth", 8)
+
+
+def dissect_erspan3(layer: Layer) -> None:
+    """Type III has twelve bytes, and eight more if a flag says so; its frame type tells Ethernet from IP."""
+    layer = layer.require(12)
+    flags = layer.word(10)
+    length = np.where(flags & _ERSPAN_OPTIONAL != 0, 20, 12)
+    kind = flags >> 10 & 0x1F
+    layer.hand_to("eth", length, kind != 2)
+    layer.hand_to("ip", length, kind == 2)
+
+
+PROTOCOLS = (
+    Protocol("gre", under={"ip.proto": (47,), "udp.port": (4754,)}, dissect=dissect, rank=Rank.TUNNEL),
+    Protocol("erspan", key="erspan1", dissect=dissect_erspan1, rank=Rank.TUNNEL),
+    Protocol("erspan", under={"gre.proto": (_ERSPAN_1_2,)}, dissect=dissect_erspan2, rank=Rank.TUNNEL),
+    Protocol("erspan", key="erspan3", under={"gre.proto": (_ERSPAN_3,)}, dissect=dissect_erspan3, rank=Rank.TUNNEL),
+)

@@ -59,5 +59,9 @@ def _set_quoted(layer: Layer, src: np.ndarray[tuple[int], np.dtype[np.uint32]], 
 
 
 PROTOCOL = Protocol(
-    "ip", under={"ethertype": (0x0800,), "ip.proto": (4,), "link_type": (228,), "llc.dsap": (0x06,), "ppp": (0x0021,)}, dissect=dissect, rank=Rank.NETWORK
+    "ip", under={
+        "link_type": (228,), "ethertype": (0x0800,), "ip.proto": (4,), "llc.dsap": (0x06,), "ppp.protocol": (0x0021, 0x0800),
+        "gre.proto": (0x0800,), "chdlc.protocol": (0x0800,), "fr.nlpid": (0xCC,), "osinl.excl": (0xCC,), "null.type": (2,),
+        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "vxlan.next_proto": (1,),
+    }, dissect=dissect, rank=Rank.NETWORK
 )

@@ -91,5 +91,9 @@ def _fragment(layer: Layer, places: npt.NDArray[np.int64], at: npt.NDArray[np.in
 
 
 PROTOCOL = Protocol(
-    "ipv6", under={"ethertype": (0x86DD,), "ip.proto": (41,), "link_type": (229,), "ppp": (0x0057,)}, dissect=dissect, rank=Rank.NETWORK
+    "ipv6", under={
+        "link_type": (229,), "ethertype": (0x86DD,), "ip.proto": (41,), "ppp.protocol": (0x0057, 0x86DD), "gre.proto": (0x86DD,),
+        "chdlc.protocol": (0x86DD,), "fr.nlpid": (0x8E,), "osinl.excl": (0x8E,), "null.type": (24, 28, 30), "arcnet.protocol_id": (0xC4,),
+        "nsh.next_proto": (2,), "vxlan.next_proto": (2,),
+    }, dissect=dissect, rank=Rank.NETWORK
 )

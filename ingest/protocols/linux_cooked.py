@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
 from .ethernet import MIN_TYPE
@@ -10,25 +11,20 @@ from .ethernet import MIN_TYPE
 _V1 = np.dtype({"names": ["hardware", "protocol"], "formats": [">u2", ">u2"], "offsets": [2, 14], "itemsize": 16})
 _V2 = np.dtype({"names": ["protocol", "hardware"], "formats": [">u2", ">u2"], "offsets": [0, 8], "itemsize": 20})
 
-_LLC = 0x0004
-_RAW_8023 = 0x0001
-_CAN = 0x000C
+# Hardware types of linux/if_arp.h whose packets are not told by the protocol field.
 _NETLINK = 824
-_IEEE80211_RADIOTAP = 803
 _GRE = 778
 
 
-def _hand_on(layer: Layer, hardware: np.ndarray[tuple[int], np.dtype[np.uint16]], protocol: np.ndarray[tuple[int], np.dtype[np.uint16]], length: int) -> None:
-    special = (hardware == _NETLINK) | (hardware == _IEEE80211_RADIOTAP) | (hardware == _GRE)
+def _hand_on(layer: Layer, hardware: npt.NDArray[np.uint16], protocol: npt.NDArray[np.uint16], length: int) -> None:
+    plain = (hardware != _NETLINK) & (hardware != _GRE)
+    by_hardware = plain & (layer.frames.registry.table("sll.hatype")[hardware] >= 0)
+    layer.hand_on("sll.hatype", hardware, length, by_hardware)
+    plain &= ~by_hardware
+    layer.hand_on("ethertype", protocol, length, plain & (protocol >= MIN_TYPE))
+    layer.hand_on("sll.ltype", protocol, length, plain & (protocol < MIN_TYPE))
     layer.hand_to("netlink", length, hardware == _NETLINK)
-    layer.hand_on("ethertype", protocol, length, ~special & (protocol >= MIN_TYPE))
-    # With an IPGRE device the field is the GRE protocol type.
-    layer.hand_on("ethertype", protocol, length, hardware == _GRE)
-    layer.hand_to("llc", length, ~special & (protocol == _LLC))
-    layer.hand_to("ipx", length, ~special & (protocol == _RAW_8023))
-    layer.hand_to("can", length, ~special & (protocol == _CAN))
-    known = (protocol == _LLC) | (protocol == _RAW_8023) | (protocol == _CAN)
-    layer.hand_to("data", length, ~special & (protocol < MIN_TYPE) & ~known)
+    layer.hand_on("gre.proto", protocol, length, hardware == _GRE)
 
 
 def dissect_v1(layer: Layer) -> None:
