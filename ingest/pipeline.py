@@ -1,7 +1,4 @@
-"""From capture files to committed rows.
-
-A capture goes through in batches: read, decode, then in file order streams, flows, applications and handshakes, then Parquet. Only
-what spans packets (open conversations, addresses) is carried from batch to batch, so that memory does not grow with the file.
+"""From capture files to committed rows: many captures, one or several processes.
 
 Captures are ingested in chunks: all captures of a chunk share their Parquet files and one commit, because ten thousand small captures
 must not become fifty thousand small files. A capture that fails half-way leaves rows that no row of `captures` points to; they do not
@@ -10,34 +7,21 @@ exist for any reader.
 
 from __future__ import annotations
 
-import datetime
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
-from ..warehouse.errors import CaptureError, EmptyCapture, UnsupportedFormat
+from ..warehouse.errors import CaptureError
 from ..warehouse.locations import Location
-from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import DataFile, StagedWriter
-from .addresses import AddressBook
-from .applications import Applications, Matcher
-from .content import Content, open_content
-from .decode import DECODER_VERSION, Decoder
-from .flows import Flows
-from .formats import open_reader
-from .formats.base import NO_TIME, PacketBatch, Problem, Reader
-from .formats.link_types import link_type_name
-from .handshakes import Handshakes
-from .rows import packet_rows
+from .capture import Ingested, Options, ingest_content
+from .content import open_content
+from .decode import DECODER_VERSION
 from .sources import Source, find_sources
-from .streams import Streams
 
 if TYPE_CHECKING:
     from ..warehouse.store import KnownCaptures, Warehouse
@@ -46,7 +30,8 @@ CHUNK_BYTES = 128 << 20
 """A chunk is closed when its files reach this size ..."""
 CHUNK_CAPTURES = 256
 """... or this number."""
-NO_INTERFACE = -1
+THREADED_BYTES = 8 << 20
+"""Captures from this size on, and streams, are decoded and encoded by several threads; for less they do not pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +72,7 @@ class CaptureResult:
 
     def as_present(self) -> CaptureResult:
         """The same for a capture that turned out to be in the warehouse."""
-        return CaptureResult(self.source, self.capture_id, self.status, 0, None, already_present=True)
+        return replace(self, packets=0, message=None, already_present=True)
 
     @property
     def failed(self) -> bool:
@@ -112,23 +97,15 @@ class IngestReport:
         return sum(result.packets for result in self.results if not result.already_present)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user says about the captures of one ingest."""
-
-    host: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
 @dataclass(slots=True)
 class ChunkResult:
     """What a worker gives back for one chunk: files that nobody sees yet, and the rows that would make them count."""
 
-    files: list[DataFile]
-    captures: list[dict[str, Any]]
-    results: list[CaptureResult]
-    ingest_ids: list[int | None]
-    file_bytes: int
+    files: list[DataFile] = field(default_factory=list)
+    captures: list[dict[str, Any]] = field(default_factory=list)
+    results: list[CaptureResult] = field(default_factory=list)
+    ingest_ids: list[int | None] = field(default_factory=list)
+    file_bytes: int = 0
 
 
 def ingest(
@@ -219,268 +196,109 @@ def _chunks(sources: list[Source], most: int) -> Iterator[list[Source]]:
 def _run(
     warehouse: Warehouse, chunks: list[list[Source]], known: KnownCaptures, options: Options, jobs: int, tracker: _Tracker
 ) -> Iterator[ChunkResult]:
-    if jobs <= 1 or len(chunks) <= 1:
-        for chunk in chunks:
-            yield ingest_chunk(warehouse.root, chunk, known, options, tracker.read)
+    here = [chunk for chunk in chunks if jobs <= 1 or len(chunks) == 1 or any(source.is_stream for source in chunk)]
+    elsewhere = [chunk for chunk in chunks if chunk not in here]
+    for chunk in here:
+        yield ingest_chunk(warehouse.root, chunk, known, options, threads=os.cpu_count() or 1, progress=tracker.read)
+    if not elsewhere:
         return
     # Not forked: the parent has threads (Arrow, the log's object store) that a fork would leave without their locks.
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(ingest_chunk, warehouse.root, chunk, known, options) for chunk in chunks]
+    with ProcessPoolExecutor(max_workers=min(jobs, len(elsewhere)), mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(ingest_chunk, warehouse.root, chunk, known, options) for chunk in elsewhere]
         for future in as_completed(waiting):
             yield future.result()
 
 
 def ingest_chunk(
-    root: Location, sources: list[Source], known: KnownCaptures, options: Options, progress: Callable[[int], None] | None = None
+    root: Location,
+    sources: list[Source],
+    known: KnownCaptures,
+    options: Options,
+    *,
+    threads: int = 1,
+    progress: Callable[[int], None] | None = None,
 ) -> ChunkResult:
-    """Read captures into uncommitted files of the warehouse at `root`; runs in any process."""
-    writer = StagedWriter(root)
-    chunk = ChunkResult([], [], [], [], 0)
-    seen: set[str] = set()
-    packets = 0
-
-    def advance(number: int) -> None:
-        nonlocal packets
-        packets += number
-        if progress is not None:
-            progress(packets)
-
-    for source in sources:
-        row, result = _ingest_source(source, writer, known, options, advance)
-        if row is not None and row["capture_id"] in seen:
-            row, result = None, result.as_present()
-        if row is not None:
-            seen.add(row["capture_id"])
-            chunk.captures.append(row)
-        chunk.results.append(result)
-        chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
-        chunk.file_bytes += source.file_bytes or 0
-    chunk.files = writer.finish()
-    return chunk
-
-
-def _ingest_source(
-    source: Source, writer: StagedWriter, known: KnownCaptures, options: Options, advance: Callable[[int], None]
-) -> tuple[dict[str, Any] | None, CaptureResult]:
-    """One source: its row of `captures` (None when there is nothing to add) and what to tell."""
-    try:
-        if source.file_bytes is not None and known.may_have(source.file_bytes):
-            capture_id = _identify(source)
-            if known.has(capture_id, DECODER_VERSION):
-                status = known.by_content[capture_id].status
-                return None, CaptureResult(source.display, capture_id, status, 0, None, already_present=True)
-        with open_content(source.open(), name=source.display) as content:
-            return _ingest_content(source, content, writer, options, advance)
-    except CaptureError as error:
-        error.source = error.source or source.display
-        return None, CaptureResult(source.display, None, "unsupported", 0, error.message)
-    except OSError as error:
-        return None, CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error))
-
-
-def _identify(source: Source) -> str:
-    with open_content(source.open(), name=source.display) as content:
-        return content.digest()
-
-
-def _ingest_content(
-    source: Source, content: Content, writer: StagedWriter, options: Options, advance: Callable[[int], None]
-) -> tuple[dict[str, Any], CaptureResult]:
-    reader: Reader | None = None
-    tally = Tally()
-    ingest_id = secrets.randbits(63)
-    problems: list[Problem] = []
-    status = "complete"
-    try:
-        reader = open_reader(content)
-    except EmptyCapture as error:
-        status, problems = "empty", [Problem(0, error.message)]
-    except UnsupportedFormat as error:
-        status, problems = "unsupported", [Problem(error.offset or 0, error.message)]
-    if reader is not None:
-        ingest_packets(reader, writer, ingest_id, tally, advance)
-        problems = list(reader.state.problems)
-    digest = content.digest()
-    problems += content.problems
-    if reader is not None and problems:
-        status = "cut-short" if all(problem.kind == "cut-short" for problem in problems) else "damaged"
-    row = _capture_row(source, content, reader, tally, options)
-    first = problems[0] if problems else None
-    row |= {
-        "capture_id": digest,
-        "ingest_id": ingest_id,
-        "status": status,
-        "error": first.reason if first else None,
-        "error_offset": first.offset if first and status != "empty" else None,
-        "unread_records": sum(problem.unread_records for problem in problems),
-        "unread_reasons": _by_reason(problems),
-    }
-    return row, CaptureResult(source.display, digest, status, tally.packets, _message(problems, status))
-
-
-def _message(problems: list[Problem], status: str) -> str | None:
-    if not problems:
-        return None
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    where = "" if status in {"empty", "unsupported"} else f" at byte {first.offset:,}"
-    return f"{first.reason}{where}{more}"
-
-
-def _by_reason(problems: list[Problem]) -> dict[str, int]:
-    reasons: dict[str, int] = {}
-    for problem in problems:
-        if problem.unread_records:
-            reasons[problem.reason] = reasons.get(problem.reason, 0) + problem.unread_records
-    return reasons
-
-
-@dataclass(slots=True)
-class Tally:
-    """What is added up over the packets of a capture."""
-
-    packets: int = 0
-    captured_bytes: int = 0
-    wire_bytes: int = 0
-    truncated_packets: int = 0
-    undecoded_packets: int = 0
-    out_of_order_packets: int = 0
-    first_ts_ns: int | None = None
-    last_ts_ns: int | None = None
-    previous_ts_ns: int | None = None
-    date: datetime.date | None = None
-
-    def add(self, batch: PacketBatch, undecoded: int) -> None:
-        """Add one batch, `undecoded` of whose packets have a link type that is not decoded."""
-        self.packets += len(batch)
-        self.captured_bytes += int(batch.captured_length.sum())
-        self.wire_bytes += int(batch.wire_length.sum())
-        self.truncated_packets += int(np.count_nonzero(batch.captured_length < batch.wire_length))
-        self.undecoded_packets += undecoded
-        times = batch.ts_ns[batch.ts_ns != NO_TIME]
-        if not len(times):
-            return
-        self.out_of_order_packets += int(np.count_nonzero(times[1:] < times[:-1]))
-        if self.previous_ts_ns is not None and int(times[0]) < self.previous_ts_ns:
-            self.out_of_order_packets += 1
-        self.previous_ts_ns = int(times[-1])
-        first, last = int(times.min()), int(times.max())
-        self.first_ts_ns = first if self.first_ts_ns is None else min(first, self.first_ts_ns)
-        self.last_ts_ns = last if self.last_ts_ns is None else max(last, self.last_ts_ns)
-
-    def set_date(self, batch: PacketBatch) -> None:
-        """Set the capture's day from its first packet that has a time."""
-        times = batch.ts_ns[batch.ts_ns != NO_TIME]
-        if self.date is None and len(times):
-            self.date = utc_date(int(times[0]))
-
-
-def ingest_packets(reader: Reader, writer: StagedWriter, ingest_id: int, tally: Tally, advance: Callable[[int], None]) -> None:
-    """Read, decode and write all packets of one capture, then its conversations.
+    """Read captures into uncommitted files of the warehouse at `root`; runs in any process.
 
     Args:
-        reader: The capture.
-        writer: Takes the rows.
-        ingest_id: The attempt that the rows belong to.
-        tally: Is added up.
-        advance: Told the number of packets after each batch.
+        root: The warehouse.
+        sources: The captures.
+        known: What the warehouse had at the start.
+        options: What the user says about the captures.
+        threads: Threads that decode and encode large captures.
+        progress: Told the packets read so far.
     """
-    decoder = Decoder()
-    book, streams, flows, handshakes = AddressBook(), Streams(), Flows(), Handshakes()
-    applications = Applications(Matcher.load())
-    for batch in reader.batches():
-        columns = decoder.decode(batch)
-        tally.set_date(batch)
-        numbers = book.add(columns.addresses)
-        src, dst = _renumber(numbers, columns.src_ip), _renumber(numbers, columns.dst_ip)
-        stream = streams.number(columns, src, dst)
-        flow_id = flows.update(columns, stream, src, dst, numbers)
-        application = applications.update(columns, flow_id)
-        handshakes.update(columns, stream, flow_id, src, dst)
-        rows = packet_rows(
-            columns, ingest_id=ingest_id, stream=stream, flow_id=flow_id, application=application, application_names=applications.names, paths=decoder.paths
-        )
-        writer.write("packets", rows, tally.date)
-        tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
-        advance(len(batch))
-    labels = applications.finish()
-    flow_rows, minute_rows = flows.finish(book, decoder.paths.texts, labels)
-    for name, rows in (
-        ("flows", flow_rows),
-        ("flow_minutes", minute_rows),
-        ("handshakes", handshakes.finish(book, tally.last_ts_ns)),
-        ("addresses", book.to_arrow()),
-        ("interfaces", _interface_rows(reader)),
-    ):
-        if rows.num_rows:
-            writer.write(name, _with_ingest_id(rows, ingest_id), tally.date)
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="caphouse") as pool:
+        several = pool if threads > 1 and any(_is_large(source) for source in sources) else None
+        with StagedWriter(root, executor=several) as writer:
+            reader = _ChunkReader(writer, known, options, several, progress)
+            for source in sources:
+                reader.read(source)
+            reader.chunk.files = writer.finish()
+            return reader.chunk
 
 
-def _renumber(numbers: np.ndarray[Any, np.dtype[np.int32]], local: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Capture-wide numbers of a batch's address numbers; -1 stays -1."""
-    return np.append(numbers, np.int32(-1))[local]
+def _is_large(source: Source) -> bool:
+    return source.file_bytes is None or source.file_bytes >= THREADED_BYTES
 
 
-def _with_ingest_id(rows: pa.Table, ingest_id: int) -> pa.Table:
-    return rows.add_column(0, pa.field("ingest_id", pa.int64(), nullable=False), pa.array(np.full(rows.num_rows, ingest_id, dtype=np.int64)))
+class _ChunkReader:
+    """Reads the captures of a chunk, one after the other."""
+
+    def __init__(
+        self, writer: StagedWriter, known: KnownCaptures, options: Options, pool: Executor | None, progress: Callable[[int], None] | None
+    ) -> None:
+        self.chunk = ChunkResult()
+        self._writer = writer
+        self._known = known
+        self._options = options
+        self._pool = pool
+        self._progress = progress
+        self._packets = 0
+        self._seen: set[str] = set()
+
+    def read(self, source: Source) -> None:
+        """Add one source to the chunk, whatever comes of it."""
+        result, row = self._read(source)
+        if row is not None and row["capture_id"] in self._seen:
+            result, row = result.as_present(), None
+        if row is not None:
+            self._seen.add(row["capture_id"])
+            self.chunk.captures.append(row)
+        self.chunk.results.append(result)
+        self.chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
+        self.chunk.file_bytes += source.file_bytes or 0
+
+    def _read(self, source: Source) -> tuple[CaptureResult, dict[str, Any] | None]:
+        try:
+            present = self._recognise(source)
+            if present is not None:
+                return present, None
+            with open_content(source.open(), name=source.display) as content:
+                pool = self._pool if _is_large(source) else None
+                ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool)
+            return _result(source, ingested), ingested.row
+        except CaptureError as error:
+            return CaptureResult(source.display, None, "unsupported", 0, error.message), None
+        except OSError as error:
+            return CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error)), None
+
+    def _recognise(self, source: Source) -> CaptureResult | None:
+        """The result for a capture that the warehouse has. Content is hashed beforehand only when some capture had the same size."""
+        if source.is_stream or source.file_bytes is None or not self._known.may_have(source.file_bytes):
+            return None
+        with open_content(source.open(), name=source.display) as content:
+            capture_id = content.digest()
+        if not self._known.has(capture_id, DECODER_VERSION):
+            return None
+        return CaptureResult(source.display, capture_id, self._known.by_content[capture_id].status, 0, already_present=True)
+
+    def _advance(self, packets: int) -> None:
+        self._packets += packets
+        if self._progress is not None:
+            self._progress(self._packets)
 
 
-def _interface_rows(reader: Reader) -> pa.Table:
-    interfaces = reader.state.interfaces
-    return pa.table(
-        {
-            "interface_id": pa.array(range(len(interfaces)), pa.int32()),
-            "name": pa.array([interface.name for interface in interfaces], pa.string()),
-            "description": pa.array([interface.description for interface in interfaces], pa.string()),
-            "link_type": pa.array([link_type_name(interface.link_type) for interface in interfaces], pa.string()),
-            "snap_length": pa.array([interface.snap_length or None for interface in interfaces], pa.int64()),
-            "ts_resolution_ns": pa.array([interface.ts_resolution_ns for interface in interfaces], pa.float64()),
-            "capture_filter": pa.array([interface.capture_filter for interface in interfaces], pa.string()),
-            "received_packets": pa.array([interface.received_packets for interface in interfaces], pa.int64()),
-            "dropped_packets": pa.array([interface.dropped_packets for interface in interfaces], pa.int64()),
-        }
-    )
-
-
-def _capture_row(source: Source, content: Content, reader: Reader | None, tally: Tally, options: Options) -> dict[str, Any]:
-    interfaces = reader.state.interfaces if reader is not None else []
-    info = reader.state.info if reader is not None else None
-    snap_lengths = [interface.snap_length or 0 for interface in interfaces]
-    drops = [interface.dropped_packets for interface in interfaces if interface.dropped_packets is not None]
-    filters = [interface.capture_filter for interface in interfaces if interface.capture_filter]
-    facts = source.facts
-    return {
-        "source_uri": source.uri,
-        "file_name": source.file_name,
-        "host": options.host or facts.host,
-        "vm": facts.vm,
-        "resource_group": facts.resource_group,
-        "subscription_id": facts.subscription_id,
-        "tags": dict(options.tags),
-        "format": reader.format if reader is not None else None,
-        "compression": content.compression,
-        "converted_by": getattr(reader, "converted_by", None),
-        "file_bytes": content.file_bytes,
-        "content_bytes": content.content_bytes,
-        "modified_ns": source.modified_ns,
-        "link_types": list(dict.fromkeys(link_type_name(interface.link_type) for interface in interfaces)),
-        "interfaces": len(interfaces) if reader is not None else None,
-        "snap_length": max(snap_lengths) if snap_lengths and all(snap_lengths) else None,
-        "capture_filter": filters[0] if filters else None,
-        "hardware": info.hardware if info else None,
-        "operating_system": info.operating_system if info else None,
-        "capture_application": info.capture_application if info else None,
-        "comment": info.comment if info else None,
-        "first_ts_ns": tally.first_ts_ns,
-        "last_ts_ns": tally.last_ts_ns,
-        "packets": tally.packets,
-        "captured_bytes": tally.captured_bytes,
-        "wire_bytes": tally.wire_bytes,
-        "truncated_packets": tally.truncated_packets,
-        "undecoded_packets": tally.undecoded_packets,
-        "out_of_order_packets": tally.out_of_order_packets,
-        "dropped_packets": sum(drops) if drops else None,
-        "decoder_version": DECODER_VERSION,
-        "ingested_ns": time.time_ns(),
-        "date": tally.date,
-    }
+def _result(source: Source, ingested: Ingested) -> CaptureResult:
+    row = ingested.row
+    return CaptureResult(source.display, row["capture_id"], row["status"], row["packets"], ingested.message)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ROW_GROUP_ROWS = 1 << 17
 """Rows after which buffered rows are worth a row group; larger ones cost memory and gain little."""
 
+SMALL_DICTIONARY = 256
+"""Values that a dictionary may have whether its row group uses them or not."""
+
 DICTIONARY_TYPE = pa.dictionary(pa.int32(), pa.string())
 
 Bounds = tuple[object, object, int]
@@ -104,12 +107,13 @@ def _cast(values: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
 
 
 def compact_dictionaries(data: pa.Table) -> pa.Table:
-    """`data` as one chunk per column, whose dictionaries hold only values in use, each once."""
-    data = data.unify_dictionaries().combine_chunks()
+    """`data` with one dictionary per repeated text column, which holds each value once and hardly any that is not used."""
     columns = []
     for column in data.columns:
-        if pa.types.is_dictionary(column.type) and column.num_chunks:
-            column = pa.chunked_array([_compact(column.chunk(0))])
+        if pa.types.is_dictionary(column.type):
+            if column.num_chunks > 1:
+                column = pa.chunked_array([column.unify_dictionaries().combine_chunks()])
+            column = pa.chunked_array([_compact(chunk) for chunk in column.chunks], column.type)
         columns.append(column)
     return pa.Table.from_arrays(columns, schema=data.schema)
 
@@ -119,20 +123,20 @@ def _compact(array: pa.DictionaryArray) -> pa.DictionaryArray:
     if dictionary.null_count:
         # NULL as a value of the dictionary: let pyarrow tell it from the others.
         return array.cast(dictionary.type).dictionary_encode()
+    if len(dictionary) <= max(SMALL_DICTIONARY, len(array) // 16):
+        # Finding out which values are used costs more than a few spare ones.
+        return array
     indices = array.indices
     codes = indices.fill_null(0).to_numpy() if indices.null_count else indices.to_numpy()
     used = np.zeros(len(dictionary), dtype=np.bool_)
-    if indices.null_count:
-        used[indices.drop_null().to_numpy()] = True
-    else:
-        used[codes] = True
+    used[indices.drop_null().to_numpy() if indices.null_count else codes] = True
     if used.all():
         return array
     renumber = np.cumsum(used, dtype=np.int32) - np.int32(1)
     # -1 can only come out of the index 0 that stands for NULL, which the mask hides.
-    compacted = renumber[codes] if len(dictionary) else np.zeros(len(array), dtype=np.int32)
+    compacted = np.maximum(renumber[codes], 0)
     mask = indices.is_null().to_numpy(zero_copy_only=False) if indices.null_count else None
-    return pa.DictionaryArray.from_arrays(pa.array(np.maximum(compacted, 0), mask=mask), pc.filter(dictionary, pa.array(used)))
+    return pa.DictionaryArray.from_arrays(pa.array(compacted, mask=mask), pc.filter(dictionary, pa.array(used)))
 
 
 class ParquetSink:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,7 @@ from .tables import BY_NAME
 
 if TYPE_CHECKING:
     import datetime
+    from concurrent.futures import Executor, Future
     from pathlib import Path
 
     import pyarrow as pa
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 FILE_BYTES = 256 << 20
 """Size after which a new file is begun, so that queries can share out the work and compaction stays within memory."""
 
-BUFFERED_ROWS = 4 * ROW_GROUP_ROWS
+BUFFERED_ROWS = 2 * ROW_GROUP_ROWS
 """Rows held back over all tables and days before the largest lot is written, row group full or not."""
+
+MOST_PENDING = 2
+"""Row groups that may wait to be encoded; more would only take memory."""
 
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 """Folder name of NULL, by the convention that Delta, Hive and Spark share."""
@@ -100,9 +105,13 @@ class StagedWriter:
 
     `write` may be called by several threads: each writes its row groups to a file of its own, side by side.
     As a context manager it removes its files when an exception leaves the block.
+
+    Args:
+        location: The warehouse.
+        executor: Encodes row groups, so that `write` returns at once; without one `write` does it.
     """
 
-    def __init__(self, location: Location | str | Path) -> None:
+    def __init__(self, location: Location | str | Path, *, executor: Executor | None = None) -> None:
         from .locations import Location
 
         self._root = Location.parse(location)
@@ -112,6 +121,8 @@ class StagedWriter:
         self._idle: dict[Partition, list[OpenFile]] = defaultdict(list)
         self._open: set[OpenFile] = set()
         self._finished: list[DataFile] = []
+        self._executor = executor
+        self._pending: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +154,16 @@ class StagedWriter:
                     return
                 partition = max(self._rows, key=self._rows.__getitem__)
             pieces = self._take(partition)
-        self._encode(partition, pieces)
+        if self._executor is None:
+            self._encode(partition, pieces)
+            return
+        self._pending.append(self._executor.submit(self._encode, partition, pieces))
+        self._settle(MOST_PENDING)
+
+    def _settle(self, most: int) -> None:
+        """Wait until no more than `most` row groups are on their way; raises what went wrong with one."""
+        while len(self._pending) > most:
+            self._pending.popleft().result()
 
     def _take(self, partition: Partition) -> list[pa.Table]:
         del self._rows[partition]
@@ -173,6 +193,7 @@ class StagedWriter:
         Returns:
             The files to hand to `Warehouse.commit`; they are no part of the warehouse before.
         """
+        self._settle(0)
         for partition in list(self._pieces):
             self._encode(partition, self._take(partition))
         files = self._finished + [file.finish() for file in sorted(self._open, key=lambda file: (file.table, str(file.date)))]
@@ -183,6 +204,10 @@ class StagedWriter:
 
     def abandon(self) -> None:
         """Remove everything that was written since the last `finish`."""
+        for future in self._pending:
+            future.cancel()
+        wait(self._pending)
+        self._pending.clear()
         self._pieces.clear()
         self._rows.clear()
         self._idle.clear()

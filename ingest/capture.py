@@ -1,0 +1,302 @@
+"""One capture: from its content to rows of all tables, and its own row of `captures`.
+
+The packets go through in batches; only what spans packets (open conversations, addresses) is carried from batch to batch, so that
+memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..warehouse.errors import EmptyCapture, UnsupportedFormat
+from ..warehouse.snapshot import utc_date
+from ..warehouse.staging import StagedWriter
+from .addresses import AddressBook
+from .applications import Applications, Matcher
+from .columns import Columns, Int32
+from .content import Content
+from .decode import DECODER_VERSION, Decoder
+from .flows import Flows
+from .formats import open_reader
+from .formats.base import NO_TIME, PacketBatch, Problem, Reader
+from .formats.link_types import link_type_name
+from .handshakes import Handshakes
+from .rows import packet_rows
+from .sources import Source
+from .streams import Streams
+
+BATCHES_AHEAD = 2
+"""Batches that are decoded, or wait for it, while an earlier one is worked on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user says about the captures of one ingest."""
+
+    host: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """One capture whose rows are written and not committed.
+
+    Attributes:
+        row: Its row of `captures`.
+        message: What is wrong with it, in a sentence, or None.
+    """
+
+    row: dict[str, Any]
+    message: str | None
+
+
+@cache
+def _matcher() -> Matcher:
+    return Matcher.load()
+
+
+def ingest_content(
+    source: Source, content: Content, writer: StagedWriter, options: Options, advance: Callable[[int], None], pool: Executor | None = None
+) -> Ingested:
+    """Write the rows of one capture, whatever state it is in.
+
+    Args:
+        source: Where it comes from.
+        content: Its content, at the start.
+        writer: Takes the rows; they count for nothing before the row of `captures` is committed.
+        options: What the user says about it.
+        advance: Told the number of packets after each batch.
+        pool: Threads to decode in; None to decode in this one.
+
+    Raises:
+        CaptureError: The source cannot be read any further.
+    """
+    reader: Reader | None = None
+    tally = Tally()
+    ingest_id = secrets.randbits(63)
+    problems: list[Problem] = []
+    status = "complete"
+    try:
+        reader = open_reader(content)
+    except EmptyCapture as error:
+        status, problems = "empty", [Problem(0, error.message)]
+    except UnsupportedFormat as error:
+        status, problems = "unsupported", [Problem(error.offset or 0, error.message)]
+    if reader is not None:
+        ingest_packets(reader, writer, ingest_id, tally, advance, pool)
+        problems = list(reader.state.problems)
+    digest = content.digest()
+    problems += content.problems
+    if reader is not None and problems:
+        status = "cut-short" if all(problem.kind == "cut-short" for problem in problems) else "damaged"
+    row = _capture_row(source, content, reader, tally, options)
+    first = problems[0] if problems else None
+    row |= {
+        "capture_id": digest,
+        "ingest_id": ingest_id,
+        "status": status,
+        "error": first.reason if first else None,
+        "error_offset": first.offset if first and status != "empty" else None,
+        "unread_records": sum(problem.unread_records for problem in problems),
+        "unread_reasons": _by_reason(problems),
+    }
+    return Ingested(row, _message(problems, status))
+
+
+def _message(problems: list[Problem], status: str) -> str | None:
+    if not problems:
+        return None
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+    where = "" if status in {"empty", "unsupported"} else f" at byte {first.offset:,}"
+    return f"{first.reason}{where}{more}"
+
+
+def _by_reason(problems: list[Problem]) -> dict[str, int]:
+    reasons: dict[str, int] = {}
+    for problem in problems:
+        if problem.unread_records:
+            reasons[problem.reason] = reasons.get(problem.reason, 0) + problem.unread_records
+    return reasons
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is added up over the packets of a capture."""
+
+    packets: int = 0
+    captured_bytes: int = 0
+    wire_bytes: int = 0
+    truncated_packets: int = 0
+    undecoded_packets: int = 0
+    out_of_order_packets: int = 0
+    first_ts_ns: int | None = None
+    last_ts_ns: int | None = None
+    previous_ts_ns: int | None = None
+    date: datetime.date | None = None
+
+    def add(self, batch: PacketBatch, undecoded: int) -> None:
+        """Add one batch, `undecoded` of whose packets have a link type that is not decoded."""
+        self.packets += len(batch)
+        self.captured_bytes += int(batch.captured_length.sum())
+        self.wire_bytes += int(batch.wire_length.sum())
+        self.truncated_packets += int(np.count_nonzero(batch.captured_length < batch.wire_length))
+        self.undecoded_packets += undecoded
+        times = batch.ts_ns[batch.ts_ns != NO_TIME]
+        if not len(times):
+            return
+        self.out_of_order_packets += int(np.count_nonzero(times[1:] < times[:-1]))
+        if self.previous_ts_ns is not None and int(times[0]) < self.previous_ts_ns:
+            self.out_of_order_packets += 1
+        self.previous_ts_ns = int(times[-1])
+        first, last = int(times.min()), int(times.max())
+        self.first_ts_ns = first if self.first_ts_ns is None else min(first, self.first_ts_ns)
+        self.last_ts_ns = last if self.last_ts_ns is None else max(last, self.last_ts_ns)
+
+    def set_date(self, batch: PacketBatch) -> None:
+        """Set the capture's day from its first packet that has a time."""
+        times = batch.ts_ns[batch.ts_ns != NO_TIME]
+        if self.date is None and len(times):
+            self.date = utc_date(int(times[0]))
+
+
+def _decoded(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns]]:
+    """Decode batches, with a pool some ahead of the one that is given out; the order stays."""
+    if pool is None:
+        for batch in batches:
+            yield batch, decoder.decode(batch)
+        return
+    waiting: deque[tuple[PacketBatch, Future[Columns]]] = deque()
+    for batch in batches:
+        waiting.append((batch, pool.submit(decoder.decode, batch)))
+        if len(waiting) > BATCHES_AHEAD:
+            first, columns = waiting.popleft()
+            yield first, columns.result()
+    for first, columns in waiting:
+        yield first, columns.result()
+
+
+def ingest_packets(
+    reader: Reader, writer: StagedWriter, ingest_id: int, tally: Tally, advance: Callable[[int], None], pool: Executor | None
+) -> None:
+    """Read, decode and write all packets of one capture, then its conversations.
+
+    Reading and what goes from packet to packet are done in this thread, in order; decoding in the pool.
+
+    Args:
+        reader: The capture.
+        writer: Takes the rows.
+        pool: Threads for decoding; None to decode in this one.
+        ingest_id: The attempt that the rows belong to.
+        tally: Is added up.
+        advance: Told the number of packets after each batch.
+    """
+    decoder = Decoder()
+    book, streams, flows, handshakes = AddressBook(), Streams(), Flows(), Handshakes()
+    applications = Applications(_matcher())
+    for batch, columns in _decoded(reader.batches(), decoder, pool):
+        tally.set_date(batch)
+        numbers = book.add(columns.addresses)
+        src, dst = _renumber(numbers, columns.src_ip), _renumber(numbers, columns.dst_ip)
+        stream = streams.number(columns, src, dst)
+        flow_id = flows.update(columns, stream, src, dst, numbers)
+        application = applications.update(columns, flow_id)
+        handshakes.update(columns, stream, flow_id, src, dst)
+        rows = packet_rows(
+            columns, ingest_id=ingest_id, stream=stream, flow_id=flow_id, application=application, application_names=applications.names, paths=decoder.paths
+        )
+        writer.write("packets", rows, tally.date)
+        tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
+        advance(len(batch))
+    labels = applications.finish()
+    flow_rows, minute_rows = flows.finish(book, decoder.paths.texts, labels)
+    for name, rows in (
+        ("flows", flow_rows),
+        ("flow_minutes", minute_rows),
+        ("handshakes", handshakes.finish(book, tally.last_ts_ns)),
+        ("addresses", book.to_arrow()),
+        ("interfaces", _interface_rows(reader)),
+    ):
+        if rows.num_rows:
+            writer.write(name, _with_ingest_id(rows, ingest_id), tally.date)
+
+
+def _renumber(numbers: np.ndarray[Any, np.dtype[np.int32]], local: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Capture-wide numbers of a batch's address numbers; -1 stays -1."""
+    return np.append(numbers, np.int32(-1))[local]
+
+
+def _with_ingest_id(rows: pa.Table, ingest_id: int) -> pa.Table:
+    return rows.add_column(0, pa.field("ingest_id", pa.int64(), nullable=False), pa.array(np.full(rows.num_rows, ingest_id, dtype=np.int64)))
+
+
+def _interface_rows(reader: Reader) -> pa.Table:
+    interfaces = reader.state.interfaces
+    return pa.table(
+        {
+            "interface_id": pa.array(range(len(interfaces)), pa.int32()),
+            "name": pa.array([interface.name for interface in interfaces], pa.string()),
+            "description": pa.array([interface.description for interface in interfaces], pa.string()),
+            "link_type": pa.array([link_type_name(interface.link_type) for interface in interfaces], pa.string()),
+            "snap_length": pa.array([interface.snap_length or None for interface in interfaces], pa.int64()),
+            "ts_resolution_ns": pa.array([interface.ts_resolution_ns for interface in interfaces], pa.float64()),
+            "capture_filter": pa.array([interface.capture_filter for interface in interfaces], pa.string()),
+            "received_packets": pa.array([interface.received_packets for interface in interfaces], pa.int64()),
+            "dropped_packets": pa.array([interface.dropped_packets for interface in interfaces], pa.int64()),
+        }
+    )
+
+
+def _capture_row(source: Source, content: Content, reader: Reader | None, tally: Tally, options: Options) -> dict[str, Any]:
+    interfaces = reader.state.interfaces if reader is not None else []
+    info = reader.state.info if reader is not None else None
+    snap_lengths = [interface.snap_length or 0 for interface in interfaces]
+    drops = [interface.dropped_packets for interface in interfaces if interface.dropped_packets is not None]
+    filters = [interface.capture_filter for interface in interfaces if interface.capture_filter]
+    facts = source.facts
+    return {
+        "source_uri": source.uri,
+        "file_name": source.file_name,
+        "host": options.host or facts.host,
+        "vm": facts.vm,
+        "resource_group": facts.resource_group,
+        "subscription_id": facts.subscription_id,
+        "tags": dict(options.tags),
+        "format": reader.format if reader is not None else None,
+        "compression": content.compression,
+        "converted_by": getattr(reader, "converted_by", None),
+        "file_bytes": content.file_bytes,
+        "content_bytes": content.content_bytes,
+        "modified_ns": source.modified_ns,
+        "link_types": list(dict.fromkeys(link_type_name(interface.link_type) for interface in interfaces)),
+        "interfaces": len(interfaces) if reader is not None else None,
+        "snap_length": max(snap_lengths) if snap_lengths and all(snap_lengths) else None,
+        "capture_filter": filters[0] if filters else None,
+        "hardware": info.hardware if info else None,
+        "operating_system": info.operating_system if info else None,
+        "capture_application": info.capture_application if info else None,
+        "comment": info.comment if info else None,
+        "first_ts_ns": tally.first_ts_ns,
+        "last_ts_ns": tally.last_ts_ns,
+        "packets": tally.packets,
+        "captured_bytes": tally.captured_bytes,
+        "wire_bytes": tally.wire_bytes,
+        "truncated_packets": tally.truncated_packets,
+        "undecoded_packets": tally.undecoded_packets,
+        "out_of_order_packets": tally.out_of_order_packets,
+        "dropped_packets": sum(drops) if drops else None,
+        "decoder_version": DECODER_VERSION,
+        "ingested_ns": time.time_ns(),
+        "date": tally.date,
+    }
