@@ -12,7 +12,7 @@ from ..warehouse.errors import UsageError
 from .options import DEFAULT_WAREHOUSE, ExitCode, FormatOption, OutputOption, WarehouseOption, open_session
 
 
-def sql(  # noqa: PLR0917 - the arguments are the command line's
+def sql(
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The statement; - reads it from standard input.")] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the statement from FILE.")] = None,
     parameters: Annotated[
@@ -21,7 +21,7 @@ def sql(  # noqa: PLR0917 - the arguments are the command line's
     warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
     form: FormatOption = None,
     output: OutputOption = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="SELECT only, and no file or network outside the warehouse.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="SELECT only, and no file or network outside the warehouse.")] = False,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Run SQL over the tables and views; `caphouse schema` lists them.
 
@@ -37,9 +37,8 @@ def sql(  # noqa: PLR0917 - the arguments are the command line's
 
     choose(form, output)
     with open_session(warehouse, sandbox=sandbox) as session:
-        relation = session.sql(text, **_values(parameters or []))
-        if relation is not None:
-            write(relation.to_arrow_reader(BATCH_ROWS), form, output, Presentation())
+        rows = session.sql(text, **_values(parameters or [])).to_arrow_reader(BATCH_ROWS)
+        write(rows, form, output, Presentation())
     return ExitCode.FINE
 
 

@@ -24,7 +24,7 @@ def ingest(
     host: Annotated[str | None, typer.Option("--host", help="The machine that captured, where the path does not tell.")] = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag for every capture; repeatable.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
-    recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,
+    recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Read captures into the warehouse, which is made when it is not there.
 
@@ -74,11 +74,17 @@ def _progress() -> Iterator[Callable[[Progress], None] | None]:
     import time
 
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     bar = Bar(
-        TextColumn("captures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True,
+        TextColumn("captures"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rates]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
     began = time.monotonic()
     with bar:

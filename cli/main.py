@@ -63,7 +63,7 @@ def _run(arguments: list[str]) -> ExitCode:
     except CaphouseError as error:
         say(f"caphouse: {error}")
         return _code(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - looked at, and raised again when it is a defect
         return _foreign(error)
     return ExitCode(result) if isinstance(result, int) else ExitCode.FINE
 

@@ -149,7 +149,7 @@ def _write_csv(reader: pa.RecordBatchReader, file: BinaryIO, *, terminal: bool) 
             continue
         columns = [values.quoted(values.text(column)) for column in batch.columns]
         # A line that is empty would be skipped by readers: a lone NULL is written as "".
-        lines = pc.fill_null(columns[0], '""') if alone else pc.binary_join_element_wise(*columns, ",", null_handling="replace", null_replacement="")
+        lines = pc.fill_null(columns[0], '""') if alone else pc.binary_join_element_wise(*columns, ",", null_handling="replace")
         file.write(("\n".join(map(show, lines.to_pylist())) + "\n").encode())
 
 

@@ -64,9 +64,9 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
         from .output import BATCH_ROWS, Presentation, choose, write
 
         choose(form, output)
-        scope = {name: given.pop(name) or () if name in {"host", "capture"} else given.pop(name) for name in _SCOPE}
+        given |= {name: given[name] or () for name in ("host", "capture")}
         with open_session(warehouse) as session:
-            relation = session.report(definition.name, **scope, **given)
+            relation = session.report(definition.name, **given)
             units = {name: doc.unit for name in relation.columns if (doc := definition.column(name)) and doc.unit}
             write(relation.to_arrow_reader(BATCH_ROWS), form, output, Presentation(definition.title, units, definition.layout))
         return ExitCode.FINE

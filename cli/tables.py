@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -131,7 +131,7 @@ def _column(name: str, values: list[Any], presentation: Presentation) -> tuple[l
     """Returns a column's values as shown, and whether they are numbers."""
     unit = presentation.units.get(name)
     numeric = any(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in values)
-    seconds = all(value.microsecond == 0 for value in values if isinstance(value, datetime.datetime))
+    seconds = all(value.microsecond == 0 for value in values if isinstance(value, dt.datetime))
     return [_shown(name, value, unit, whole_seconds=seconds) for value in values], numeric
 
 
@@ -148,7 +148,7 @@ def _shown(name: str, value: Any, unit: str | None, *, whole_seconds: bool) -> s
         return _number(value, unit)
     if isinstance(value, Decimal):
         return f"{value:,}" if unit else str(value)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return value.isoformat(" ", "seconds" if whole_seconds else "microseconds")
     if isinstance(value, dict):
         return safe(", ".join(f"{key}={item}" for key, item in value.items()))

@@ -11,7 +11,9 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def _escapes() -> dict[int, str]:
     """Escapes of the control characters (C0, DEL, C1), line separators and those that reorder or hide text."""
     table = {}
-    for code in (*range(0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF):
+    controls = (*range(0x20), *range(0x7F, 0xA0))
+    invisible = (0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+    for code in controls + invisible:
         character = chr(code)
         table[code] = _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
     return table
@@ -21,7 +23,7 @@ _TABLE = _escapes()
 
 
 def safe(text: str) -> str:
-    """Returns `text` with each character that could steer a terminal, or hide what is written, as an escape such as `\\x1b`."""
+    r"""Returns `text` with each character that could steer a terminal, or hide what is written, as an escape such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
     shown = text.translate(_TABLE)

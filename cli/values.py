@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import math
 from decimal import Decimal
@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 
 _SIGNIFICANT_DIGITS = 15
 """Decimals of so many digits survive the way through a JSON number."""
+
+_CAST_TO_TEXT = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_date)
+"""Types whose cast to text loses nothing."""
 
 
 def text(column: pa.Array) -> pa.Array:
@@ -25,9 +28,9 @@ def text(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(kind):
         utc = column.cast(pa.timestamp(kind.unit))
         return pc.binary_join_element_wise(pc.strftime(utc, format="%Y-%m-%dT%H:%M:%S"), "Z", "")
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or pa.types.is_date(kind):
+    if any(test(kind) for test in _CAST_TO_TEXT):
         return column.cast(pa.string())
-    return pa.array([None if value is None else value if isinstance(value, str) else json.dumps(value) for value in plain(column)], pa.string())
+    return pa.array([value if value is None or isinstance(value, str) else json.dumps(value) for value in plain(column)], pa.string())
 
 
 def quoted(column: pa.Array) -> pa.Array:
@@ -56,8 +59,8 @@ def _plain(value: object) -> object:  # noqa: PLR0911 - one line per kind of val
         return float(value) if len(value.as_tuple().digits) <= _SIGNIFICANT_DIGITS else str(value)
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, datetime.datetime):
-        utc = value.astimezone(datetime.UTC) if value.tzinfo else value
+    if isinstance(value, dt.datetime):
+        utc = value.astimezone(dt.UTC) if value.tzinfo else value
         return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

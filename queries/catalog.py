@@ -58,6 +58,11 @@ class Parameter:
     default: int | str | float | bool | None = None
     choices: tuple[str, ...] = ()
 
+    @property
+    def option(self) -> str:
+        """The option of the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
     def value(self, given: object) -> int | str | float | bool | None:
         """Returns `given` as the parameter's type.
 

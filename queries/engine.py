@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
 
@@ -83,7 +83,7 @@ class Session:
         self._sandbox = sandbox
         self._snapshot = warehouse.snapshot()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +128,7 @@ class Session:
             connection.execute("set lock_configuration = true")
         return connection
 
-    def sql(self, query: str, **params: object) -> duckdb.DuckDBPyRelation | None:
+    def sql(self, query: str, **params: object) -> duckdb.DuckDBPyRelation:
         """Runs SQL over the tables and views.
 
         Args:
@@ -136,7 +136,7 @@ class Session:
             params: Values of the parameters, bound, never pasted.
 
         Returns:
-            A relation: read it with `.fetchall()`, `.to_arrow_table()`, `.df()`, ...; None for statements without rows.
+            A relation: read it with `.fetchall()`, `.to_arrow_table()`, `.df()`, ...; without rows for statements that give none.
 
         Raises:
             UsageError: The statement is empty, or the sandbox does not allow it.
@@ -151,6 +151,8 @@ class Session:
         for statement in before:
             self.connection.execute(statement)
         relation = self.connection.sql(last.query, params=params or None)
+        if relation is None:
+            return self.connection.sql('select true as "Success" where false')
         return relation
 
     def report(
@@ -230,8 +232,9 @@ class Session:
             return relations.live_rows(BY_NAME["packets"], files.of("packets", scope.edges_ns), relations.within("ts_ns", scope.edges_ns))
         bounds = (scope.since_ns, scope.until_ns)
         if scope.timed and name == "flow_minutes":
-            touched = (None if scope.since_ns is None else scope.since_ns // MINUTE_NS, None if scope.until_ns is None else -(-scope.until_ns // MINUTE_NS))
-            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within("minute", [touched]))
+            first = None if scope.since_ns is None else scope.since_ns // MINUTE_NS
+            stop = None if scope.until_ns is None else -(-scope.until_ns // MINUTE_NS)
+            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within("minute", [(first, stop)]))
         if scope.timed and name in _ROW_TIMES:
             return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds]))
         return relations.live_rows(BY_NAME[name], files.of(name))
@@ -244,7 +247,8 @@ class Session:
         """
         connection.register("_stored_captures", self._snapshot.captures)
         columns = relations.all_columns(BY_NAME["captures"])
-        connection.execute(f"create {'temp ' if temporary else ''}table captures as select {columns} from _stored_captures")
+        kind = "temp table" if temporary else "table"
+        connection.execute(f"create {kind} captures as select {columns} from _stored_captures")  # noqa: S608 - of declared names
         connection.unregister("_stored_captures")
         if scope.hosts:
             for host in scope.hosts:
@@ -255,8 +259,9 @@ class Session:
             chosen = [found for name in scope.captures for found in _find_captures(connection, name)]
             connection.execute("delete from captures where not list_contains($1, ingest_id)", [chosen])
         if scope.timed:
-            began, ended = relations.within("first_ts_ns", [(None, scope.until_ns)]), relations.within("last_ts_ns", [(scope.since_ns, None)])
-            connection.execute(f"delete from captures where not coalesce({began} and {ended}, false)")
+            began = relations.within("first_ts_ns", [(None, scope.until_ns)])
+            ended = relations.within("last_ts_ns", [(scope.since_ns, None)])
+            connection.execute(f"delete from captures where not coalesce({began} and {ended}, false)")  # noqa: S608 - of integers
 
 
 def bind(definition: catalog.Definition, given: Mapping[str, object]) -> dict[str, Any]:

@@ -3,25 +3,27 @@
 
 -- The bytes of an IPv4 address in text form as 8 hex digits.
 create or replace macro _ipv4_hex(ip) as
-array_to_string(list_transform(string_split(ip, '.'), lambda part : printf('%02x', cast(part as integer))), '');
+array_to_string(list_transform(string_split(ip, '.'), lambda part: printf('%02x', cast(part as integer))), '');
 
 -- The bytes of an IPv6 address in text form (RFC 5952) as 32 hex digits. "::" stands for as many zeros as are missing, which
 -- the number of colons tells; a dotted end, as in "::ffff:192.0.2.1", is two groups.
 create or replace macro _ipv6_hex(ip) as list_transform(
     [case
-        when ip like '%.%' then concat(
-            regexp_replace(ip, '[0-9.]+$', ''),
-            regexp_replace(_ipv4_hex(regexp_extract(ip, '[0-9.]+$')), '^....', '\0:')
-        )
+        when ip like '%.%'
+            then
+                concat(
+                    regexp_replace(ip, '[0-9.]+$', ''),
+                    regexp_replace(_ipv4_hex(regexp_extract(ip, '[0-9.]+$')), '^....', '\0:')
+                )
         else ip
     end],
-    lambda text : array_to_string(
+    lambda text: array_to_string(
         list_transform(
             string_split(
                 replace(text, '::', concat(':', repeat('0:', cast(8 - (length(text) - length(replace(text, ':', ''))) as bigint)))),
                 ':'
             ),
-            lambda part : lpad(part, 4, '0')
+            lambda part: lpad(part, 4, '0')
         ),
         ''
     )
@@ -38,7 +40,7 @@ create or replace macro community_id(protocol, ip_a, port_a, ip_b, port_b) as ca
     when protocol in (6, 17, 132) and (port_a is null or port_b is null) then null
     else list_transform(
         [list_sort([_end_hex(ip_a, port_a), _end_hex(ip_b, port_b)])],
-        lambda ends : concat('1:', to_base64(unhex(sha1(unhex(concat(
+        lambda ends: concat('1:', to_base64(unhex(sha1(unhex(concat(
             '0000',
             split_part(ends[1], ':', 1),
             split_part(ends[2], ':', 1),

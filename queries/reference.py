@@ -38,16 +38,16 @@ def description(name: str) -> str:
 
 def relations() -> pa.Table:
     """All tables and views: name, kind, description."""
-    return _table(
-        ("name", "kind", "description"),
-        ((name, "table" if name in BY_NAME else "view", BY_NAME[name].rows if name in BY_NAME else catalog.view(name).title) for name in names()),
-    )
+    tables = [(table.name, "table", table.rows) for table in TABLES]
+    views = [(name, "view", catalog.view(name).title) for name in names() if name not in BY_NAME]
+    return _table(("name", "kind", "description"), [*tables, *views])
 
 
 def reports() -> pa.Table:
-    """All reports: name, title, parameters."""
+    """All reports: name, title, options of its own."""
     found = map(catalog.report, catalog.report_names())
-    return _table(("name", "title", "options"), ((r.name, r.title, " ".join(f"--{p.name.replace('_', '-')}" for p in r.parameters)) for r in found))
+    rows = ((report.name, report.title, " ".join(parameter.option for parameter in report.parameters)) for report in found)
+    return _table(("name", "title", "options"), rows)
 
 
 def columns(name: str) -> pa.Table:

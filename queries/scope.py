@@ -13,6 +13,8 @@ MINUTE_NS = 60_000_000_000
 Range = tuple[int | None, int | None]
 """From, and up to but not including; None leaves the side open."""
 
+EXAMPLES = "2026-05-31, 2026-05-31T14:05 or 2026-05-31T14:05:09.25+02:00"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"(?<=:\d\d)\.(\d{1,9})(?!\d)")
 
@@ -30,7 +32,7 @@ def instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(whole)
     except ValueError:
-        raise UsageError(f"{text!r} is not a time; write 2026-05-31, 2026-05-31T14:05 or 2026-05-31T14:05:09.25+02:00 (UTC when no offset is given)") from None
+        raise UsageError(f"{text!r} is not a time; write {EXAMPLES} (UTC when no offset is given)") from None
     since_epoch = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
     ns = (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000_000_000 + since_epoch.microseconds * 1_000
     ns += int(fraction[1].ljust(9, "0")) if fraction else 0

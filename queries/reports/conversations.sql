@@ -41,5 +41,5 @@ where
     and ($ip is null or client_ip = $ip or server_ip = $ip)
     and ($port is null or server_port = $port)
 group by client_ip, server_ip, coalesce(transport, regexp_replace(protocols, '.*:', '')), server_port
-order by sum(bytes_to_server + bytes_to_client) desc, client_ip, server_ip, protocol, server_port
+order by sum(bytes_to_server + bytes_to_client) desc, client_ip asc, server_ip asc, protocol asc, server_port asc
 limit nullif($top, 0)

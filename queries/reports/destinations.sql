@@ -64,7 +64,7 @@ totals as (
 ranked as (
     select
         *,
-        dense_rank() over (order by dst_packets desc, ip_version, dst_ip) as place
+        dense_rank() over (order by dst_packets desc, ip_version asc, dst_ip asc) as place
     from totals
 )
 
@@ -79,4 +79,4 @@ select
     dst_packets
 from ranked
 where $top = 0 or place <= $top
-order by place, packets desc, protocol, dst_port
+order by place asc, packets desc, protocol asc, dst_port asc

@@ -25,5 +25,5 @@ select
 from endpoints_ip
 where $ip is null or ip = $ip
 group by ip_version, ip
-order by sum(bytes) desc, ip_version, ip
+order by sum(bytes) desc, ip_version asc, ip asc
 limit nullif($top, 0)

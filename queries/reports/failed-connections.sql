@@ -48,5 +48,5 @@ select
 from asked
 where failed
 group by server_ip, server_port, status
-order by failures desc, server_ip, server_port, status
+order by failures desc, server_ip asc, server_port asc, status asc
 limit nullif($top, 0)

@@ -41,6 +41,7 @@ turned as (
         case when to_server then client_ip else server_ip end as caller_ip,
         case when to_server then server_ip else client_ip end as called_ip,
         transport as protocol,
+        case when to_server then server_port else client_port end as port,
         application,
         case when to_server then packets_to_server else packets_to_client end as packets_to_port,
         case when to_server then packets_to_client else packets_to_server end as packets_from_port,
@@ -55,7 +56,7 @@ select
     t.caller_ip,
     t.called_ip,
     t.protocol,
-    cast($port as integer) as port,
+    t.port,
     string_agg(distinct t.application, ', ' order by t.application) as applications,
     count(*) as flows,
     cast(sum(t.packets_to_port) as bigint) as packets_to_port,
@@ -67,6 +68,6 @@ select
     string_agg(distinct c.host, ', ' order by c.host) as hosts
 from turned as t
 inner join captures as c on t.ingest_id = c.ingest_id
-group by t.caller_ip, t.called_ip, t.protocol
-order by sum(t.packets_to_port + t.packets_from_port) desc, t.caller_ip, t.called_ip, t.protocol
+group by t.caller_ip, t.called_ip, t.protocol, t.port
+order by sum(t.packets_to_port + t.packets_from_port) desc, t.caller_ip asc, t.called_ip asc, t.protocol asc
 limit nullif($top, 0)

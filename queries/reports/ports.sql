@@ -37,5 +37,5 @@ where
     and ($port is null or server_port = $port)
     and ($protocol is null or transport = $protocol)
 group by transport, server_port
-order by packets desc, protocol, port
+order by packets desc, protocol asc, port asc
 limit nullif($top, 0)

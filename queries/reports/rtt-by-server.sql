@@ -43,5 +43,5 @@ where
     and ($server is null or server_ip = $server)
     and ($port is null or server_port = $port)
 group by server_ip, server_port
-order by connections desc, server_ip, server_port
+order by connections desc, server_ip asc, server_port asc
 limit nullif($top, 0)

@@ -34,5 +34,5 @@ where
     syn_count > 0
     and ($server is null or server_ip = $server)
     and ($port is null or server_port = $port)
-order by rtt_ms desc nulls last, syn_ts_ns, capture_id, tcp_stream
+order by rtt_ms desc nulls last, syn_ts_ns asc, capture_id asc, tcp_stream asc
 limit nullif($top, 0)

@@ -20,7 +20,9 @@ last_seen = "Last packet of the latest flow, UTC."
 captures = { doc = "Captures in which it occurs.", unit = "captures" }
 hosts = "Hosts of those captures, comma-separated, NULL when none is known."
 --- */
-with wanted as (select distinct trim(name) as name from (select unnest(string_split($protocols, ',')) as name)),
+with listed as (select unnest(string_split($protocols, ',')) as name),
+
+wanted as (select distinct trim(name) as name from listed),
 
 found as (
     select
@@ -47,5 +49,5 @@ select
 from found as f
 inner join captures as c on f.ingest_id = c.ingest_id
 group by f.protocol, f.client_ip, f.server_ip, f.server_port
-order by sum(f.bytes_to_server + f.bytes_to_client) desc, f.protocol, f.client_ip, f.server_ip, f.server_port
+order by sum(f.bytes_to_server + f.bytes_to_client) desc, f.protocol asc, f.client_ip asc, f.server_ip asc, f.server_port asc
 limit nullif($top, 0)

@@ -12,14 +12,20 @@ with edges as (
         p.flow_id,
         p.wire_length,
         coalesce(p.payload_length, 0) > 0 as has_payload,
-        p.src_ip is not distinct from f.server_ip
-        and (f.server_port is null or p.src_port is not distinct from f.server_port)
-        and not (
-            p.src_ip is not distinct from f.client_ip
-            and (f.client_port is null or p.src_port is not distinct from f.client_port)
-        ) as to_client
+        p.src_ip = f.client_ip and (f.client_port is null or p.src_port = f.client_port) as from_client,
+        p.src_ip = f.server_ip and (f.server_port is null or p.src_port = f.server_port) as from_server
     from _edge_packets as p
     inner join flows as f on p.ingest_id = f.ingest_id and p.flow_id = f.flow_id
+),
+
+sent as (
+    select
+        ingest_id,
+        flow_id,
+        wire_length,
+        has_payload,
+        coalesce(from_server, false) and not coalesce(from_client, false) as to_client
+    from edges
 ),
 
 parts as (
@@ -47,7 +53,7 @@ parts as (
         case when has_payload and to_client then 1 else 0 end as payload_packets_to_client,
         case when has_payload and not to_client then wire_length else 0 end as payload_packet_bytes_to_server,
         case when has_payload and to_client then wire_length else 0 end as payload_packet_bytes_to_client
-    from edges
+    from sent
 ),
 
 counted as (
