@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-NO_LINK_TYPE = -1
-"""Of a record that is not a packet of any interface, such as pcapng's custom blocks."""
+NO_LINK_TYPE, SYSTEMD_JOURNAL, SYSDIG_EVENT = -1, -2, -3
+"""Of records that count as frames and are no packets of an interface: pcapng's custom blocks, journal entries, and sysdig events."""
 
 NAMES = {
+    -3: "SYSDIG_EVENT", -2: "SYSTEMD_JOURNAL", -1: "NONE",
     0: "NULL", 1: "ETHERNET", 2: "EXP_ETHERNET", 3: "AX25", 4: "PRONET", 5: "CHAOS", 6: "IEEE802_5", 7: "ARCNET_BSD", 8: "SLIP",
     9: "PPP", 10: "FDDI", 12: "RAW", 14: "RAW", 50: "PPP_HDLC", 51: "PPP_ETHER", 99: "SYMANTEC_FIREWALL", 100: "ATM_RFC1483",
     101: "RAW", 102: "SLIP_BSDOS", 103: "PPP_BSDOS", 104: "C_HDLC", 105: "IEEE802_11", 106: "ATM_CLIP", 107: "FRELAY", 108: "LOOP",
@@ -50,7 +51,7 @@ LARGEST_PACKET_BYTES_OF = {231: 128 << 20, 249: 128 << 20, 279: 32 << 20}
 
 def link_type_name(number: int) -> str:
     """Name of a LINKTYPE_ number, without the prefix; 'LINKTYPE_n' for one without a name."""
-    return NAMES.get(number, f"LINKTYPE_{number}" if number >= 0 else "NONE")
+    return NAMES.get(number, f"LINKTYPE_{number}")
 
 
 def largest_packet(link_type: int) -> int:

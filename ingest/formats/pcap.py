@@ -5,9 +5,11 @@ A file header of 24 bytes, then records: seconds, fraction, captured length, len
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
 from .base import BATCH_BYTES, BATCH_PACKETS, Interface, PacketBatch, Problem, ReaderState
 from .link_types import largest_packet
+from .pseudo_headers import has_pseudo_header, without_pseudo_headers
 from .records import Int64, Layout, walk
 from .registry import Format
 
@@ -60,8 +63,6 @@ class PcapReader:
         self._variant = variant
         if window.size < FILE_HEADER_BYTES:
             self.state.problems.append(Problem(0, "the file ends inside its header", kind="cut-short"))
-            self._layout = Layout(0, 0, order, 0)
-            self._link_type = -1
             return
         major, _minor, _zone, _accuracy, snap_length, network = struct.unpack_from(order + "HHiIII", window.buffer, 4)
         if major < 2:
@@ -71,38 +72,36 @@ class PcapReader:
                 f"the reserved bits of pcap's link type are not zero (0x{network:08x})", source=content.name, offset=20
             )
         self._link_type = network & 0xFFFF
-        self._layout = Layout(variant.record_header_bytes, 8, order, largest_packet(self._link_type))
+        most = variant.record_header_bytes + largest_packet(self._link_type)
+        guess = partial(_like, order=order, unit_ns=variant.unit_ns)
+        self._layout = Layout(order + "I", 8, variant.record_header_bytes, variant.record_header_bytes, most, guess=guess)
         self._record = np.dtype([("sec", order + "u4"), ("frac", order + "u4"), ("captured", order + "u4"), ("wire", order + "u4")])
         self.state.interfaces.append(Interface(self._link_type, snap_length, float(variant.unit_ns)))
 
     def batches(self) -> Iterator[PacketBatch]:
         """See `base.Reader`."""
-        if not self._layout.header_bytes:
+        if not self.state.interfaces:
             return
         self._content.advance(FILE_HEADER_BYTES + self._variant.extra_header_bytes)
         first_frame = 1
-        least = self._layout.header_bytes
+        least = self._layout.least
         while True:
             window = self._content.window(least, max(least, BATCH_BYTES))
-            position = 0
-            while True:
-                found = walk(window.buffer, position, window.size, self._layout, BATCH_PACKETS)
-                if len(found.starts):
-                    yield self._batch(window, found.starts, first_frame)
-                    first_frame += len(found.starts)
-                position = found.stop
-                if found.missing or found.impossible is not None:
-                    break
-            offset = window.position + position
-            if found.impossible is not None:
-                reason = f"a packet of {found.impossible:,} bytes, more than the {self._layout.most:,} that are possible"
-                self.state.problems.append(Problem(offset, reason, unread_records=1))
+            found = walk(window.buffer, 0, window.size, self._layout)
+            for begin in range(0, len(found.starts), BATCH_PACKETS):
+                starts = found.starts[begin : begin + BATCH_PACKETS]
+                batch = self._batch(window, starts, first_frame)
+                yield without_pseudo_headers(batch) if has_pseudo_header(self._link_type) else batch
+                first_frame += len(starts)
+            offset = window.position + found.stop
+            if found.damage is not None:
+                self.state.problems.append(Problem(offset, found.damage, unread_records=1))
                 return
             if window.last:
-                if position < window.size:
+                if found.stop < window.size:
                     self.state.problems.append(Problem(offset, "the file ends inside a packet", kind="cut-short", unread_records=1))
                 return
-            self._content.advance(position)
+            self._content.advance(found.stop)
             least = found.missing
 
     def _batch(self, window: Window, starts: Int64, first_frame: int) -> PacketBatch:
@@ -111,7 +110,7 @@ class PcapReader:
         size = len(starts)
         return PacketBatch(
             buffer=buffer,
-            offset=starts + self._layout.header_bytes,
+            offset=starts + self._layout.base,
             captured_length=rows["captured"].astype(np.int64),
             wire_length=np.minimum(rows["wire"].astype(np.int64), LARGEST_WIRE_LENGTH),
             # A fraction of a second or more carries over: the sum is what the two numbers say.
@@ -121,6 +120,15 @@ class PcapReader:
             record_offset=starts + window.position,
             first_frame=first_frame,
         )
+
+
+def _like(record: bytes, *, order: str, unit_ns: int) -> tuple[re.Pattern[bytes], int]:
+    """What records look like near `record`; see `Layout.guess`: within hours of its time, with lengths below 5 * 2**16."""
+    if order == "<":
+        fraction = rb"..[\0-\x0f]\0" if unit_ns > 1 else rb"...[\0-\x3b]"
+        return re.compile(re.escape(record[2:4]) + fraction + rb"..[\0-\4]\0" * 2, re.DOTALL), 2
+    fraction = rb"\0[\0-\x0f].." if unit_ns > 1 else rb"[\0-\x3b]..."
+    return re.compile(re.escape(record[:2]) + b".." + fraction + rb"\0[\0-\4].." * 2, re.DOTALL), 0
 
 
 def _formats() -> Iterator[Format]:

@@ -2,336 +2,279 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
-from .base import BATCH_BYTES, BATCH_PACKETS, NO_TIME, Interface, PacketBatch, Problem, ReaderState
+from .base import BATCH_BYTES, BATCH_PACKETS, Interface, PacketBatch, Problem, ReaderState
 from .link_types import NO_LINK_TYPE, largest_packet
-from .pcapng_times import MICROSECONDS, nanoseconds, resolution_ns
-from .records import Bytes, Int64
+from .pcapng_frames import PACKET_KINDS, Blocks, Frames, InterfaceColumns, concatenate, frames_of
+from .pcapng_options import options, text
+from .pcapng_resume import find_blocks
+from .pcapng_times import MICROSECONDS, resolution_ns
+from .pseudo_headers import has_pseudo_header, without_pseudo_headers
+from .records import Bytes, Layout, Walk, lengths_in, walk
 from .registry import Format
 
-Int32 = npt.NDArray[np.int32]
+SECTION_MAGIC = b"\n\r\r\n"
+"""Type of a section header block, the same in either byte order."""
+SECTION_HEADER, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS = 0x0A0D_0D0A, 1, 5
+BYTE_ORDER_MAGIC = 0x1A2B_3C4D
+BYTE_ORDERS = {struct.pack(order + "I", BYTE_ORDER_MAGIC): order for order in "<>"}
+LEAST_BLOCK_BYTES = 12
+LARGEST_BLOCK_BYTES = (128 << 20) + (128 << 10) + 32
+"""A longer block is taken for damage, as Wireshark does: the largest packet of any link type, and some options."""
+MOST_PROBLEMS = 1000
+"""After so many places with damage the rest is not read; there is more damage than capture."""
 
-SECTION_HEADER = 0x0A0D0D0A
-INTERFACE, OBSOLETE_PACKET, SIMPLE_PACKET, NAME_RESOLUTION, STATISTICS, ENHANCED_PACKET = range(1, 7)
-SYSTEMD_JOURNAL = 9
-CUSTOM, CUSTOM_NOT_COPIED = 0x0BAD, 0x4000_0BAD
-
-SECTION_HEADER_BYTES = b"\n\r\r\n"
-BYTE_ORDERS = {struct.pack(order + "I", 0x1A2B3C4D): order for order in "<>"}
-LARGEST_BLOCK_BYTES = 16 << 20
-"""A longer block is taken for damage, as Wireshark does."""
-LARGEST_WIRE_LENGTH = (1 << 31) - 1
-"""See `pcap`."""
-HEAD_BYTES = 28
-"""Bytes before the data of an enhanced packet block, the longest head of all."""
-NO_INTERFACE = -1
-UNKNOWN_DROPS = 0xFFFF
-DESCRIBING = (INTERFACE, STATISTICS)
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """Blocks of one section that lie completely in a window.
-
-    Attributes:
-        starts: int64[n], where in the window each begins.
-        stop: Where the walk ended.
-        missing: Bytes from `stop` on that a window must hold so that the walk can go on; 0 where it ended for another reason.
-        damage: What is wrong at `stop`, or None.
-    """
-
-    starts: Int64
-    stop: int
-    missing: int = 0
-    damage: str | None = None
-
-
-@dataclass(slots=True)
-class _Packets:
-    """Packets of some blocks; arrays as in `PacketBatch`."""
-
-    offset: Int64
-    captured_length: Int64
-    wire_length: Int64
-    ts_ns: Int64
-    interface_id: Int32
-    link_type: Int32
-    record_offset: Int64
+_CURRENT_VERSION = 1
 
 
 class PcapngReader:
-    """Reads pcapng; see `base.Reader`. Interfaces are numbered through all sections."""
+    """Reads pcapng; see `base.Reader`. Interfaces are numbered through all sections.
+
+    Behind damage, reading goes on where `find_blocks` finds sound blocks. Only a section header will do in a section of which no
+    packet was read yet. Interfaces that are described behind damage, in the same section, are not trusted to have the number that
+    they seem to have, because another description may be among what was lost: their packets are not read.
+    """
 
     format = "pcapng"
 
     def __init__(self, content: Content) -> None:
-        head = content.window(12, 12)
-        if head.size == 12 and head.buffer[8:12].tobytes() not in BYTE_ORDERS:
-            raise UnsupportedFormat("pcapng without a byte-order magic in its section header", source=content.name, offset=8)
+        head = content.window(16, 16)
+        order = BYTE_ORDERS.get(head.buffer[8:12].tobytes())
+        if head.size >= 12 and order is None:
+            raise UnsupportedFormat("pcapng whose section header has no byte-order magic", source=content.name, offset=8)
+        if order is not None and head.size >= 14:
+            (version,) = struct.unpack_from(order + "H", head.buffer, 12)
+            if version != _CURRENT_VERSION:
+                raise UnsupportedFormat(f"pcapng version {version} is not read", source=content.name, offset=12)
         self.state = ReaderState()
         self._content = content
-        self._order = "<"
+        self._order = order or "<"
+        self._lost = False  # behind damage, and not at a block yet
+        self._doubtful = False  # behind damage in this section: interfaces may be missing
+        self._packets_seen = False  # in this section
         self._first_interface = 0  # of this section
-        self._resolutions: list[int] = []
-        self._offsets: list[int] = []
+        self._time_units: list[tuple[int, int]] = []  # if_tsresol and if_tsoffset of each interface
 
     def batches(self) -> Iterator[PacketBatch]:
         """See `base.Reader`."""
         first_frame = 1
-        least = 12
-        while True:
+        least = LEAST_BLOCK_BYTES
+        while least:
             window = self._content.window(least, max(least, BATCH_BYTES))
-            position = 0
-            parts: list[_Packets] = []
-            count = 0
-            while True:
-                blocks = self._walk(window, position, BATCH_PACKETS - count)
-                part = self._packets(window, blocks.starts)
-                parts.append(part)
-                count += len(part.offset)
-                position = blocks.stop
-                ended = bool(blocks.missing) or blocks.damage is not None
-                if count and (ended or count >= BATCH_PACKETS):
-                    yield _batch(window, parts, first_frame)
-                    first_frame += count
-                    parts, count = [], 0
-                if ended:
-                    break
-            offset = window.position + position
-            if blocks.damage is not None:
-                self.state.problems.append(Problem(offset, blocks.damage))
-                return
-            if window.last:
-                if position < window.size:
-                    self._cut_short(window, position)
-                return
+            frames, position, least = self._read_window(window)
+            pseudo_headers = any(has_pseudo_header(interface.link_type) for interface in self.state.interfaces)
+            for begin in range(0, len(frames), BATCH_PACKETS):
+                batch = _batch(window, frames.select(slice(begin, begin + BATCH_PACKETS)), first_frame)
+                yield without_pseudo_headers(batch) if pseudo_headers else batch
+                first_frame += len(batch)
             self._content.advance(position)
-            least = blocks.missing
 
-    def _walk(self, window: Window, position: int, limit: int) -> Blocks:
-        """Blocks from `position` on up to the next section header; one that stands at `position` is read and changes the section."""
-        buffer, end = window.buffer, window.size
-        if position + 12 <= end and buffer[position : position + 4].tobytes() == SECTION_HEADER_BYTES:
-            order = BYTE_ORDERS.get(buffer[position + 8 : position + 12].tobytes())
-            if order is None:
-                return Blocks(np.empty(0, dtype=np.int64), position, damage="a section header without a byte-order magic")
-            header = walk_blocks_plainly(buffer, position, end, order, 1, sections=True)
-            if len(header.starts) == 0:
-                return header
-            self._begin_section(buffer[position : header.stop], order)
-            position = header.stop
-        return walk_blocks_plainly(buffer, position, end, self._order, limit)
+    def _read_window(self, window: Window) -> tuple[Frames, int, int]:
+        """The window's frames, where in it reading goes on, and how many bytes are needed there; 0 for an end of reading."""
+        parts: list[Frames] = []
+        position = 0
+        while True:
+            if self._lost:
+                position = self._find_blocks(window, position)
+                if self._lost:
+                    return concatenate(parts), position, 0 if window.last else LEAST_BLOCK_BYTES
+            walked = _walk(window, position, self._order)
+            parts.append(self._frames(window, walked))
+            position = walked.stop
+            if self._order_changes(window, position):
+                continue
+            if walked.damage is None:
+                if not window.last:
+                    return concatenate(parts), position, walked.missing
+                if position < window.size:
+                    self._problem(window, position, "the file ends inside a block", "cut-short", _packets_at(window, position, self._order))
+                return concatenate(parts), position, 0
+            self._problem(window, position, walked.damage, "damaged", _packets_at(window, position, self._order))
+            if len(self.state.problems) >= MOST_PROBLEMS:
+                self._problem(window, position, "there is too much damage to go on", "damaged", 0)
+                return concatenate(parts), position, 0
+            self._lost = True
+            self._packets_seen &= not walked.damage.startswith(_BAD_SECTION)
+            position += 1
 
-    def _begin_section(self, block: Bytes, order: str) -> None:
+    def _find_blocks(self, window: Window, position: int) -> int:
+        """Where sound blocks go on; `_lost` stays true where that is not in this window, and the search goes on there."""
+        found = find_blocks(window, position, self._order if self._packets_seen else None)
+        if found.order is not None:
+            self._order = found.order
+            self._lost = False
+            self._doubtful = True
+        return found.position
+
+    def _order_changes(self, window: Window, position: int) -> bool:
+        """Whether a section of the other byte order begins here."""
+        head = window.buffer[position : min(position + 12, window.size)].tobytes()
+        order = BYTE_ORDERS.get(head[8:12]) if head.startswith(SECTION_MAGIC) else None
+        if order is None or order == self._order:
+            return False
         self._order = order
-        self._first_interface = len(self.state.interfaces)
-        info = self.state.info
-        for code, value in _options(block[24:-4].tobytes(), order):
-            if code == 1:
-                info.comment = info.comment or _text(value)
-            elif code == 2:
-                info.hardware = info.hardware or _text(value)
-            elif code == 3:
-                info.operating_system = info.operating_system or _text(value)
-            elif code == 4:
-                info.capture_application = info.capture_application or _text(value)
+        return True
 
-    def _packets(self, window: Window, starts: Int64) -> _Packets:
-        """The packets of blocks; blocks that describe interfaces are taken notice of."""
-        u4 = self._order + "u4"
-        layout = np.dtype([("type", u4), ("total", u4), ("a", u4), ("b", u4), ("c", u4), ("d", u4), ("e", u4)])
-        rows = np.ndarray((len(window.buffer) - HEAD_BYTES + 1,), f"V{HEAD_BYTES}", buffer=window.buffer, strides=(1,))[starts].view(layout)
-        types = rows["type"]
-        defined = self._first_interface + np.cumsum(types == INTERFACE)
-        defined += len(self.state.interfaces) - self._first_interface
-        for row in np.flatnonzero(np.isin(types, DESCRIBING)):
+    def _frames(self, window: Window, walked: Walk) -> Frames:
+        """The frames of the blocks; those that describe sections and interfaces are taken notice of on the way."""
+        starts = walked.starts
+        types = _numbers_at(window.buffer, starts, 0, self._order)
+        changed, first_interface, interfaces_end = [-1], [self._first_interface], [len(self.state.interfaces)]
+        for row in np.flatnonzero(np.isin(types, _DESCRIBING)).tolist():
             start = int(starts[row])
-            body = window.buffer[start + 8 : start + _padded(int(rows["total"][row])) - 4].tobytes()
-            if types[row] == INTERFACE:
+            stop = int(starts[row + 1]) if row + 1 < len(starts) else walked.stop
+            body = window.buffer[start + 8 : stop - 4].tobytes()
+            if types[row] == SECTION_HEADER:
+                self._begin_section(body)
+            elif types[row] == INTERFACE_DESCRIPTION:
                 self._describe_interface(body, window.position + start)
             else:
                 self._take_statistics(body)
-
-        enhanced, obsolete, simple = types == ENHANCED_PACKET, types == OBSOLETE_PACKET, types == SIMPLE_PACKET
-        custom, journal = (types == CUSTOM) | (types == CUSTOM_NOT_COPIED), types == SYSTEMD_JOURNAL
-        with_time = enhanced | obsolete
-        frames = with_time | simple | custom | journal
-        total = (rows["total"].astype(np.int64) + 3) & ~3
-
-        interface = rows["a"].astype(np.int64)
-        if obsolete.any():
-            high, low = interface >> 16, interface & 0xFFFF
-            number, drops = (high, low) if self._order == ">" else (low, high)
-            interface = np.where(obsolete, number, interface)
-        interface = np.where(simple, 0, interface) + self._first_interface
-        captured = np.where(with_time, rows["d"], np.where(simple, rows["a"], total - np.where(custom, 16, 12))).astype(np.int64)
-        wire = np.where(with_time, rows["e"], np.where(simple, rows["a"], captured)).astype(np.int64)
-        head = np.where(with_time, 28, np.where(journal, 8, 12))
-        of_interface = with_time | simple
-        links, snap_lengths = self._interface_columns()
-        known = of_interface & (interface < defined)
-        safe = np.where(known, interface, 0)
-        if simple.any():
-            limit = np.where(snap_lengths[safe] > 0, snap_lengths[safe], total)
-            captured = np.where(simple, np.minimum(np.minimum(captured, limit), total - 16), captured)
-        good = frames & (known | ~of_interface) & (captured <= total - head - 4) & (captured >= 0)
-        for row in np.flatnonzero(frames & ~good):
-            reason = "a packet of an interface that is not described" if of_interface[row] and not known[row] else "a packet longer than its block"
-            self.state.problems.append(Problem(window.position + int(starts[row]), reason, unread_records=1))
-
-        keep = np.flatnonzero(good)
-        interface = np.where(known, interface, NO_INTERFACE)[keep]
-        counts = (rows["b"][keep].astype(np.uint64) << np.uint64(32)) | rows["c"][keep]
-        return _Packets(
-            offset=(starts + head)[keep],
-            captured_length=captured[keep],
-            wire_length=np.minimum(wire[keep], LARGEST_WIRE_LENGTH),
-            ts_ns=self._times(counts, interface, with_time[keep]),
-            interface_id=interface.astype(np.int32),
-            link_type=np.where(interface >= 0, links[np.maximum(interface, 0)], NO_LINK_TYPE).astype(np.int32),
-            record_offset=starts[keep] + window.position,
+            changed.append(row)
+            first_interface.append(self._first_interface)
+            interfaces_end.append(len(self.state.interfaces))
+        state = np.searchsorted(changed, np.arange(len(starts)), side="right") - 1 if len(changed) > 1 else np.zeros(len(starts), np.int64)
+        blocks = Blocks(
+            window,
+            self._order,
+            starts,
+            np.diff(starts, append=walked.stop),
+            np.array(first_interface)[state],
+            np.array(interfaces_end)[state],
         )
+        frames, unread = frames_of(blocks, types, self._interface_columns())
+        for block in unread:
+            self._problem(window, int(block.starts[0]), block.reason, "damaged", len(block.starts))
+        self._packets_seen |= len(frames) > 0
+        return frames
 
-    def _times(self, counts: npt.NDArray[np.uint64], interface: Int64, with_time: npt.NDArray[np.bool_]) -> Int64:
-        times = np.full(len(counts), NO_TIME, dtype=np.int64)
-        units = list(zip(self._resolutions, self._offsets, strict=True))
-        distinct = {unit: number for number, unit in enumerate(dict.fromkeys(units))}
-        if len(distinct) == 1 and with_time.all():
-            ((resolution, offset),) = distinct
-            return nanoseconds(counts, resolution, offset)
-        unit_of = np.array([distinct[unit] for unit in units] or [0])[np.maximum(interface, 0)]
-        for (resolution, offset), number in distinct.items():
-            rows = np.flatnonzero(with_time & (unit_of == number))
-            if len(rows):
-                times[rows] = nanoseconds(counts[rows], resolution, offset)
-        return times
-
-    def _interface_columns(self) -> tuple[Int64, Int64]:
-        """Link type and snapshot length of each interface; one row where there is none, so that there is something to index."""
-        interfaces = self.state.interfaces or [Interface(NO_LINK_TYPE)]
-        return (
-            np.array([interface.link_type for interface in interfaces], dtype=np.int64),
-            np.array([interface.snap_length or 0 for interface in interfaces], dtype=np.int64),
-        )
+    def _begin_section(self, body: bytes) -> None:
+        self._first_interface = len(self.state.interfaces)
+        self._packets_seen = self._doubtful = False
+        info = self.state.info
+        for code, value in options(body[16:], self._order):
+            if code == 1:
+                info.comment = info.comment or text(value)
+            elif code == 2:
+                info.hardware = info.hardware or text(value)
+            elif code == 3:
+                info.operating_system = info.operating_system or text(value)
+            elif code == 4:
+                info.capture_application = info.capture_application or text(value)
 
     def _describe_interface(self, body: bytes, offset: int) -> None:
+        if self._doubtful:
+            return
         if len(body) < 8:
             self.state.problems.append(Problem(offset, "an interface description that is too short"))
             body = body.ljust(8, b"\0")
         link_type, _reserved, snap_length = struct.unpack_from(self._order + "HHI", body)
         interface = Interface(link_type, snap_length)
-        resolution, seconds = MICROSECONDS, 0
-        for code, value in _options(body[8:], self._order):
+        resolution, offset_seconds = MICROSECONDS, 0
+        for code, value in options(body[8:], self._order):
             if code == 2:
-                interface.name = _text(value)
+                interface.name = text(value)
             elif code == 3:
-                interface.description = _text(value)
-            elif code == 9 and len(value) >= 1:
+                interface.description = text(value)
+            elif code == 9 and value:
                 resolution = value[0]
-            elif code == 11 and value[:1] == b"\0":  # a filter in text; 1 would be BPF code
-                interface.capture_filter = _text(value[1:])
+            elif code == 11 and value[:1] == b"\0":  # a filter as text; 1 would be BPF instructions
+                interface.capture_filter = text(value[1:])
             elif code == 14 and len(value) == 8:
-                (seconds,) = struct.unpack(self._order + "q", value)
+                (offset_seconds,) = struct.unpack(self._order + "q", value)
         interface.ts_resolution_ns = resolution_ns(resolution)
         self.state.interfaces.append(interface)
-        self._resolutions.append(resolution)
-        self._offsets.append(seconds)
+        self._time_units.append((resolution, offset_seconds))
 
     def _take_statistics(self, body: bytes) -> None:
-        """An interface statistics block; its counts run from the beginning of the capture, so the last one holds."""
+        """Interface statistics (section 4.5): they count from the beginning of the capture, so the last block holds."""
         if len(body) < 12:
             return
         number = self._first_interface + int(struct.unpack_from(self._order + "I", body)[0])
         if number >= len(self.state.interfaces):
             return
         interface = self.state.interfaces[number]
-        counts = {code: struct.unpack(self._order + "Q", value)[0] for code, value in _options(body[12:], self._order) if len(value) == 8}
-        if 4 in counts:
-            interface.received_packets = counts[4]
+        counts = {code: struct.unpack(self._order + "Q", value)[0] for code, value in options(body[12:], self._order) if len(value) == 8}
+        interface.received_packets = counts.get(4, interface.received_packets)
         if 5 in counts or 7 in counts:
             interface.dropped_packets = counts.get(5, 0) + counts.get(7, 0)
 
-    def _cut_short(self, window: Window, position: int) -> None:
-        """Note what was lost at the end of the content."""
-        rest = window.size - position
-        (kind,) = struct.unpack_from(self._order + "I", window.buffer, position) if rest >= 4 else (0,)
-        packet = kind in {ENHANCED_PACKET, OBSOLETE_PACKET, SIMPLE_PACKET}
-        self.state.problems.append(
-            Problem(window.position + position, "the file ends inside a block", kind="cut-short", unread_records=int(packet))
+    def _interface_columns(self) -> InterfaceColumns:
+        interfaces = self.state.interfaces or [Interface(NO_LINK_TYPE)]
+        units = list(dict.fromkeys(self._time_units)) or [(MICROSECONDS, 0)]
+        numbers = {unit: number for number, unit in enumerate(units)}
+        return InterfaceColumns(
+            link_type=np.array([interface.link_type for interface in interfaces], dtype=np.int64),
+            snap_length=np.array([interface.snap_length or 0 for interface in interfaces], dtype=np.int64),
+            largest_packet=np.array([largest_packet(interface.link_type) for interface in interfaces], dtype=np.int64),
+            unit=np.array([numbers[unit] for unit in self._time_units] or [0], dtype=np.int64),
+            units=units,
         )
 
-
-def walk_blocks_plainly(buffer: Bytes, begin: int, end: int, order: str, limit: int, *, sections: bool = False) -> Blocks:
-    """Find the blocks of `buffer[begin:end]`, block by block: `limit` of them at most, and none beyond a section header.
-
-    Args:
-        buffer: The window's bytes.
-        begin: Where the first block begins.
-        end: Where the content of the window ends.
-        order: '<' or '>'.
-        limit: Blocks to find at most.
-        sections: Whether section headers are blocks like others.
-    """
-    read_head = struct.Struct(order + "II").unpack_from
-    read_total = struct.Struct(order + "I").unpack_from
-    view = memoryview(buffer)
-    starts: list[int] = []
-    position = begin
-    missing = 0
-    damage = None
-    while len(starts) < limit:
-        if position + 12 > end:
-            missing = 12
-            break
-        kind, total = read_head(view, position)
-        if kind == SECTION_HEADER and not sections:
-            break
-        if not 12 <= total <= LARGEST_BLOCK_BYTES:
-            damage = f"a block of {total:,} bytes, which is impossible"
-            break
-        following = position + _padded(total)
-        if following > end:
-            missing = _padded(total)
-            break
-        if read_total(view, following - 4)[0] != total:
-            damage = f"a block that states {total:,} bytes at its beginning and {read_total(view, following - 4)[0]:,} at its end"
-            break
-        starts.append(position)
-        position = following
-    return Blocks(np.array(starts, dtype=np.int64), position, missing, damage)
+    def _problem(self, window: Window, position: int, reason: str, kind: str, unread_records: int) -> None:
+        self.state.problems.append(Problem(window.position + position, reason, kind, unread_records))
 
 
-def _batch(window: Window, parts: list[_Packets], first_frame: int) -> PacketBatch:
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _Packets.__slots__}
-    return PacketBatch(buffer=window.buffer, first_frame=first_frame, **columns)
+_DESCRIBING = (SECTION_HEADER, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS)
+_BAD_SECTION = "a section header"
 
 
-def _padded(size: int) -> int:
-    """Sizes are multiples of four; some writers state one without the padding that they wrote."""
-    return size + 3 & ~3
+def _walk(window: Window, position: int, order: str) -> Walk:
+    """Blocks of one byte order from `position` on, section headers among them, up to a section header that cannot be understood."""
+    layout = Layout(
+        order + "I", 4, 0, LEAST_BLOCK_BYTES, LARGEST_BLOCK_BYTES, align=4, trailer=True, guess=partial(_like, order=order)
+    )
+    walked = walk(window.buffer, position, window.size, layout)
+    starts = walked.starts
+    sections = np.flatnonzero(_numbers_at(window.buffer, starts, 0, order) == SECTION_HEADER)
+    for row in sections.tolist():
+        start = int(starts[row])
+        stop = int(starts[row + 1]) if row + 1 < len(starts) else walked.stop
+        magic, version = struct.unpack_from(order + "IH", window.buffer, start + 8)
+        if stop - start < 28 or magic != BYTE_ORDER_MAGIC:
+            return Walk(starts[:row], start, damage=f"{_BAD_SECTION} without a byte-order magic")
+        if version != _CURRENT_VERSION:
+            return Walk(starts[:row], start, damage=f"{_BAD_SECTION} of pcapng version {version}, which is not read")
+    return walked
 
 
-def _options(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each option, up to the end or the first that does not fit."""
-    position = 0
-    while position + 4 <= len(data):
-        code, size = struct.unpack_from(order + "HH", data, position)
-        if code == 0 or position + 4 + size > len(data):
-            return
-        yield code, data[position + 4 : position + 4 + size]
-        position += 4 + _padded(size)
+def _like(_block: bytes, *, order: str) -> tuple[re.Pattern[bytes], int]:
+    """What enhanced packet blocks look like; see `Layout.guess`."""
+    return (re.compile(rb"\x06\0\0\0[\0-\xfc].[\0-\4]\0", re.DOTALL) if order == "<" else re.compile(rb"\0\0\0\x06\0[\0-\4]..", re.DOTALL)), 0
 
 
-def _text(value: bytes) -> str:
-    return value.split(b"\0", 1)[0].decode("utf-8", errors="replace")
+def _numbers_at(buffer: Bytes, starts: npt.NDArray[np.int64], at: int, order: str) -> npt.NDArray[np.uint32]:
+    """The unsigned 32-bit number at byte `at` of each block."""
+    return lengths_in(buffer, Layout(order + "I", at, 0, 0, 0))[starts]
 
 
-FORMATS = (Format("pcapng", SECTION_HEADER_BYTES, PcapngReader),)
+def _packets_at(window: Window, position: int, order: str) -> int:
+    """1 where a block of packets begins, else 0."""
+    kind = window.buffer[position : min(position + 4, window.size)].tobytes()
+    return int(kind in {struct.pack(order + "I", packet) for packet in PACKET_KINDS})
+
+
+def _batch(window: Window, frames: Frames, first_frame: int) -> PacketBatch:
+    return PacketBatch(
+        buffer=window.buffer,
+        offset=frames.offset,
+        captured_length=frames.captured_length,
+        wire_length=frames.wire_length,
+        ts_ns=frames.ts_ns,
+        interface_id=frames.interface_id,
+        link_type=frames.link_type,
+        record_offset=frames.record_offset,
+        first_frame=first_frame,
+    )
+
+
+FORMATS = (Format("pcapng", SECTION_MAGIC, PcapngReader),)

@@ -39,6 +39,11 @@ _ERF_TIME = np.dtype([("fraction", "<u4"), ("seconds", "<u4")])
 Int64 = npt.NDArray[np.int64]
 
 
+def has_pseudo_header(link_type: int) -> bool:
+    """Whether records of this link type begin with a pseudo-header."""
+    return link_type == ERF or link_type in FIXED_BYTES
+
+
 def without_pseudo_headers(batch: PacketBatch) -> PacketBatch:
     """Let the packets of `batch` begin behind their pseudo-headers.
 
