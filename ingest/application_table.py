@@ -225,10 +225,13 @@ def _protocol(value: object, where: str) -> Protocol:
 
 
 def _ports(entry: _Entry, transport: str) -> tuple[int, ...]:
-    ports = entry.items(transport)
-    for port in ports:
-        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 1 << 16:
-            raise entry.wrong(f"'{transport}' has '{port}', which is not a port number")
+    ports: list[int] = []
+    for item in entry.items(transport):
+        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", item) if isinstance(item, str) else None
+        first, last = (int(match[1]), int(match[2])) if match else (item, item)
+        if not isinstance(first, int) or isinstance(first, bool) or not 0 < first <= last < 1 << 16:
+            raise entry.wrong(f"'{transport}' has '{item}', which is neither a port number nor FIRST-LAST")
+        ports += range(first, last + 1)
     return tuple(ports)
 
 

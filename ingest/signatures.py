@@ -264,6 +264,14 @@ class Matcher:
         """
         return Matcher(load_table(extra))
 
+    def known_ports(self) -> Bool:
+        """bool[65536]: the ports of any protocol over any transport, where rather a server than a client is found."""
+        known = np.zeros(1 << 16, dtype=np.bool_)
+        for protocol in self.protocols:
+            for ports in protocol.ports.values():
+                known[list(ports)] = True
+        return known
+
     def by_port(self, over: str, port: Int32) -> Int16:
         """int16[n]: number of the protocol that a port alone stands for, -1 for none."""
         return self._port_label[over][port]
