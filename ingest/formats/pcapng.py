@@ -14,12 +14,12 @@ from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
 from .base import BATCH_BYTES, BATCH_PACKETS, Interface, PacketBatch, Problem, ReaderState
 from .link_types import NO_LINK_TYPE, largest_packet
-from .pcapng_frames import PACKET_KINDS, Blocks, Frames, InterfaceColumns, concatenate, frames_of
+from .pcapng_frames import PACKET_KINDS, Blocks, Frames, InterfaceColumns, concatenate, frames_of, heads_of
 from .pcapng_options import options, text
 from .pcapng_resume import find_blocks
 from .pcapng_times import MICROSECONDS, resolution_ns
 from .pseudo_headers import has_pseudo_header, without_pseudo_headers
-from .records import Bytes, Layout, Walk, lengths_in, walk
+from .records import Layout, Walk, walk
 from .registry import Format
 
 SECTION_MAGIC = b"\n\r\r\n"
@@ -28,6 +28,7 @@ SECTION_HEADER, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS = 0x0A0D_0D0A, 1, 5
 BYTE_ORDER_MAGIC = 0x1A2B_3C4D
 BYTE_ORDERS = {struct.pack(order + "I", BYTE_ORDER_MAGIC): order for order in "<>"}
 LEAST_BLOCK_BYTES = 12
+LEAST_SECTION_HEADER_BYTES = 28
 LARGEST_BLOCK_BYTES = (128 << 20) + (128 << 10) + 32
 """A longer block is taken for damage, as Wireshark does: the largest packet of any link type, and some options."""
 MOST_PROBLEMS = 1000
@@ -87,8 +88,8 @@ class PcapngReader:
                 position = self._find_blocks(window, position)
                 if self._lost:
                     return concatenate(parts), position, 0 if window.last else LEAST_BLOCK_BYTES
-            walked = _walk(window, position, self._order)
-            parts.append(self._frames(window, walked))
+            walked, heads = _walk(window, position, self._order)
+            parts.append(self._frames(window, walked, heads))
             position = walked.stop
             if self._order_changes(window, position):
                 continue
@@ -124,12 +125,12 @@ class PcapngReader:
         self._order = order
         return True
 
-    def _frames(self, window: Window, walked: Walk) -> Frames:
+    def _frames(self, window: Window, walked: Walk, heads: npt.NDArray[np.void]) -> Frames:
         """The frames of the blocks; those that describe sections and interfaces are taken notice of on the way."""
         starts = walked.starts
-        types = _numbers_at(window.buffer, starts, 0, self._order)
+        types = heads["type"]
         changed, first_interface, interfaces_end = [-1], [self._first_interface], [len(self.state.interfaces)]
-        for row in np.flatnonzero(np.isin(types, _DESCRIBING)).tolist():
+        for row in np.flatnonzero(_describing(types)).tolist():
             start = int(starts[row])
             stop = int(starts[row + 1]) if row + 1 < len(starts) else walked.stop
             body = window.buffer[start + 8 : stop - 4].tobytes()
@@ -147,11 +148,12 @@ class PcapngReader:
             window,
             self._order,
             starts,
-            np.diff(starts, append=walked.stop),
+            walked.sizes,
+            heads,
             np.array(first_interface)[state],
             np.array(interfaces_end)[state],
         )
-        frames, unread = frames_of(blocks, types, self._interface_columns())
+        frames, unread = frames_of(blocks, self._interface_columns())
         for block in unread:
             self._problem(window, int(block.starts[0]), block.reason, "damaged", len(block.starts))
         self._packets_seen |= len(frames) > 0
@@ -224,37 +226,39 @@ class PcapngReader:
         self.state.problems.append(Problem(window.position + position, reason, kind, unread_records))
 
 
-_DESCRIBING = (SECTION_HEADER, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS)
 _BAD_SECTION = "a section header"
 
 
-def _walk(window: Window, position: int, order: str) -> Walk:
-    """Blocks of one byte order from `position` on, section headers among them, up to a section header that cannot be understood."""
-    layout = Layout(
-        order + "I", 4, 0, LEAST_BLOCK_BYTES, LARGEST_BLOCK_BYTES, align=4, trailer=True, guess=partial(_like, order=order)
-    )
+def _describing(types: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which blocks (bool[n]) tell about sections and interfaces, by their types (uint32[n])."""
+    return (types == SECTION_HEADER) | (types == INTERFACE_DESCRIPTION) | (types == INTERFACE_STATISTICS)
+
+
+def _walk(window: Window, position: int, order: str) -> tuple[Walk, npt.NDArray[np.void]]:
+    """Blocks of one byte order from `position` on, section headers among them, up to one that cannot be understood; and their heads."""
+    layout = Layout(order + "I", 4, 0, LEAST_BLOCK_BYTES, LARGEST_BLOCK_BYTES, align=4, guess=partial(_like, order=order))
     walked = walk(window.buffer, position, window.size, layout)
-    starts = walked.starts
-    sections = np.flatnonzero(_numbers_at(window.buffer, starts, 0, order) == SECTION_HEADER)
-    for row in sections.tolist():
-        start = int(starts[row])
-        stop = int(starts[row + 1]) if row + 1 < len(starts) else walked.stop
+    heads, trailers = heads_of(window.buffer, walked.starts, walked.stop, order)
+    walked = walked.cut(trailers != heads["total"], "a block whose length at its end is not the one at its beginning")
+    # A length below that of its own two copies: the walk went on by the least that a block can have.
+    walked = walked.cut(heads["total"][: len(walked.starts)] < LEAST_BLOCK_BYTES, "a block of no length")
+    for row in np.flatnonzero(heads["type"][: len(walked.starts)] == SECTION_HEADER).tolist():
+        start = int(walked.starts[row])
         magic, version = struct.unpack_from(order + "IH", window.buffer, start + 8)
-        if stop - start < 28 or magic != BYTE_ORDER_MAGIC:
-            return Walk(starts[:row], start, damage=f"{_BAD_SECTION} without a byte-order magic")
-        if version != _CURRENT_VERSION:
-            return Walk(starts[:row], start, damage=f"{_BAD_SECTION} of pcapng version {version}, which is not read")
-    return walked
+        if int(heads["total"][row]) < LEAST_SECTION_HEADER_BYTES or magic != BYTE_ORDER_MAGIC:
+            damage = f"{_BAD_SECTION} without a byte-order magic"
+        elif version != _CURRENT_VERSION:
+            damage = f"{_BAD_SECTION} of pcapng version {version}, which is not read"
+        else:
+            continue
+        walked = Walk(walked.starts[:row], start, damage=damage)
+        break
+    return walked, heads[: len(walked.starts)]
 
 
 def _like(_block: bytes, *, order: str) -> tuple[re.Pattern[bytes], int]:
     """What enhanced packet blocks look like; see `Layout.guess`."""
     return (re.compile(rb"\x06\0\0\0[\0-\xfc].[\0-\4]\0", re.DOTALL) if order == "<" else re.compile(rb"\0\0\0\x06\0[\0-\4]..", re.DOTALL)), 0
-
-
-def _numbers_at(buffer: Bytes, starts: npt.NDArray[np.int64], at: int, order: str) -> npt.NDArray[np.uint32]:
-    """The unsigned 32-bit number at byte `at` of each block."""
-    return lengths_in(buffer, Layout(order + "I", at, 0, 0, 0))[starts]
 
 
 def _packets_at(window: Window, position: int, order: str) -> int:

@@ -17,7 +17,7 @@ from ..content import Window
 from .base import NO_TIME
 from .link_types import NO_LINK_TYPE, SYSDIG_EVENT, SYSTEMD_JOURNAL, largest_packet
 from .pcapng_times import nanoseconds
-from .records import Int64
+from .records import Bytes, Int64
 
 Int32 = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -31,8 +31,6 @@ PACKET_KINDS = frozenset({OBSOLETE_PACKET, SIMPLE_PACKET, ENHANCED_PACKET})
 NO_INTERFACE = -1
 LARGEST_WIRE_LENGTH = (1 << 31) - 1
 """See `pcap`."""
-HEAD_BYTES = 32
-"""Bytes of a block from its beginning on in which all numbers lie that are read here."""
 NETFLIX = 10949
 """Private enterprise number of Netflix, whose custom blocks 1 and 2 count as frames without bytes, and others not at all."""
 _REALTIME = re.compile(rb"__REALTIME_TIMESTAMP=[ \t]*(\d{1,19})")
@@ -95,6 +93,7 @@ class Blocks:
         order: '<' or '>'.
         starts: int64[n], where in the window each begins.
         size: int64[n], bytes of each with padding.
+        heads: Structured[n] of `head_type`.
         first_interface: int64[n], the interface that the block calls 0.
         interfaces_end: int64[n], one more than the last interface that is described before the block.
     """
@@ -103,31 +102,63 @@ class Blocks:
     order: str
     starts: Int64
     size: Int64
+    heads: npt.NDArray[np.void]
     first_interface: Int64
     interfaces_end: Int64
 
     def select(self, rows: Int64) -> Blocks:
         """The blocks of these rows."""
         return Blocks(
-            self.window, self.order, self.starts[rows], self.size[rows], self.first_interface[rows], self.interfaces_end[rows]
+            self.window,
+            self.order,
+            self.starts[rows],
+            self.size[rows],
+            self.heads[rows],
+            self.first_interface[rows],
+            self.interfaces_end[rows],
         )
 
-    def gather(self, at: int, code: str) -> npt.NDArray[np.generic]:
-        """The number of NumPy type `code` at byte `at` of each block."""
-        dtype = np.dtype(self.order + code)
+    def gather(self, at: int, code: str) -> npt.NDArray[np.unsignedinteger]:
+        """The unsigned number of NumPy type `code` at byte `at` of each block."""
+        dtype = np.dtype(code)
         buffer = self.window.buffer
         return np.ndarray((len(buffer) - at - dtype.itemsize + 1,), dtype, buffer=buffer, offset=at, strides=(1,))[self.starts]
 
 
-def frames_of(blocks: Blocks, types: npt.NDArray[np.uint32], interfaces: InterfaceColumns) -> tuple[Frames, list[Unread]]:
+def heads_of(buffer: Bytes, starts: Int64, stop: int, order: str) -> tuple[npt.NDArray[np.void], npt.NDArray[np.uint32]]:
+    """The first bytes of blocks that follow each other, and the lengths at their ends.
+
+    Args:
+        buffer: Where they lie, with 28 bytes at least behind the last.
+        starts: int64[n], where each begins.
+        stop: Where the last ends.
+        order: '<' or '>'.
+
+    Returns:
+        Structured[n]: type and total length, then what an enhanced packet block has there (other blocks have other things): interface
+        number, upper and lower half of the time, captured length and length on the wire, all uint32. And uint32[n].
+    """
+    names = ("trailer", "type", "total", "interface", "high", "low", "captured", "wire")
+    row = np.dtype([(name, order + "u4") for name in names])
+    # The length at a block's end lies right before the next block's head: one look at memory for both.
+    ends = np.append(starts[1:], stop)[: len(starts)]
+    rows = np.ndarray((len(buffer) - row.itemsize + 1,), f"V{row.itemsize}", buffer=buffer, strides=(1,))[ends - 4].view(row)
+    heads = np.empty_like(rows)
+    heads[1:] = rows[:-1]
+    if len(starts):
+        heads[:1] = np.frombuffer(bytes(4) + buffer[starts[0] : starts[0] + row.itemsize - 4].tobytes(), dtype=row)
+    return heads, rows["trailer"]
+
+
+def frames_of(blocks: Blocks, interfaces: InterfaceColumns) -> tuple[Frames, list[Unread]]:
     """The frames of `blocks` in order, and the blocks that are none although they should be.
 
     Args:
         blocks: n blocks.
-        types: uint32[n], their types.
         interfaces: The interfaces, those that are described among the blocks included.
     """
     unread: list[Unread] = []
+    types = blocks.heads["type"]
     enhanced = types == ENHANCED_PACKET
     if enhanced.all():
         return _enhanced(blocks, interfaces, unread), unread
@@ -143,33 +174,30 @@ def frames_of(blocks: Blocks, types: npt.NDArray[np.uint32], interfaces: Interfa
 
 def _enhanced(blocks: Blocks, interfaces: InterfaceColumns, unread: list[Unread]) -> Frames:
     """Enhanced packet blocks (section 4.3)."""
-    return _timed(blocks, blocks.gather(8, "u4").astype(np.int64), interfaces, unread)
+    return _timed(blocks, blocks.heads["interface"].astype(np.int64), interfaces, unread)
 
 
 def _obsolete(blocks: Blocks, interfaces: InterfaceColumns, unread: list[Unread]) -> Frames:
     """Packet blocks (appendix A): as enhanced ones, but for a shorter interface number."""
-    return _timed(blocks, blocks.gather(8, "u2").astype(np.int64), interfaces, unread)
+    return _timed(blocks, blocks.gather(8, blocks.order + "u2").astype(np.int64), interfaces, unread)
 
 
 def _timed(blocks: Blocks, number: Int64, interfaces: InterfaceColumns, unread: list[Unread]) -> Frames:
-    row = np.dtype([("high", blocks.order + "u4"), ("low", blocks.order + "u4"), ("captured", blocks.order + "u4"), ("wire", blocks.order + "u4")])
-    buffer = blocks.window.buffer
-    heads = np.ndarray((len(buffer) - 27,), "V16", buffer=buffer, offset=12, strides=(1,))[blocks.starts].view(row)
-    captured = heads["captured"].astype(np.int64)
+    captured = blocks.heads["captured"].astype(np.int64)
     interface = number + blocks.first_interface
     known = interface < blocks.interfaces_end
     fits = captured <= blocks.size - 32
     if not known.all() or not fits.all():
         keep = _without(blocks, [("a packet of an interface that is not described", ~known), ("a packet longer than its block", ~fits)], unread)
-        blocks, heads, captured, interface = blocks.select(keep), heads[keep], captured[keep], interface[keep]
+        blocks, captured, interface = blocks.select(keep), captured[keep], interface[keep]
     if (too_long := captured > interfaces.largest_packet[interface]).any():
         keep = _without(blocks, [("a packet longer than is possible", too_long)], unread)
-        blocks, heads, captured, interface = blocks.select(keep), heads[keep], captured[keep], interface[keep]
-    counts = (heads["high"].astype(np.uint64) << np.uint64(32)) | heads["low"]
+        blocks, captured, interface = blocks.select(keep), captured[keep], interface[keep]
+    counts = (blocks.heads["high"].astype(np.uint64) << np.uint64(32)) | blocks.heads["low"]
     return Frames(
         offset=blocks.starts + 28,
         captured_length=captured,
-        wire_length=np.minimum(heads["wire"].astype(np.int64), LARGEST_WIRE_LENGTH),
+        wire_length=np.minimum(blocks.heads["wire"].astype(np.int64), LARGEST_WIRE_LENGTH),
         ts_ns=_times(counts, interface, interfaces),
         interface_id=interface.astype(np.int32),
         link_type=interfaces.link_type[interface].astype(np.int32),
@@ -192,7 +220,7 @@ def _simple(blocks: Blocks, interfaces: InterfaceColumns, unread: list[Unread]) 
     """Simple packet blocks (section 4.4): of the section's first interface, cut at its snapshot length, at no time."""
     if not (known := blocks.first_interface < blocks.interfaces_end).all():
         blocks = blocks.select(_without(blocks, [("a packet of an interface that is not described", ~known)], unread))
-    wire = blocks.gather(8, "u4").astype(np.int64)
+    wire = blocks.heads["interface"].astype(np.int64)
     snap_length = interfaces.snap_length[blocks.first_interface]
     captured = np.where(snap_length > 0, np.minimum(wire, snap_length), wire)
     if not (fits := captured <= blocks.size - 16).all():
@@ -215,15 +243,11 @@ def _custom(blocks: Blocks, _interfaces: InterfaceColumns, unread: list[Unread])
     if not (whole := blocks.size >= 16).all():
         blocks = blocks.select(_without(blocks, [("a custom block without a number of who made it", ~whole)], unread))
     length = blocks.size - 16
-    if (netflix := blocks.gather(8, "u4") == NETFLIX).any():
-        kind = np.where(length >= 4, Blocks.gather(_in_order(blocks, "<"), 12, "u4"), 0)
+    if (netflix := blocks.heads["interface"] == NETFLIX).any():
+        kind = np.where(length >= 4, blocks.gather(12, "<u4"), 0)
         keep = np.flatnonzero(~netflix | (kind == 1) | (kind == 2))
         blocks, length = blocks.select(keep), np.where(netflix, 0, length)[keep]
     return _without_interface(blocks, 12, length, length, NO_LINK_TYPE)
-
-
-def _in_order(blocks: Blocks, order: str) -> Blocks:
-    return Blocks(blocks.window, order, blocks.starts, blocks.size, blocks.first_interface, blocks.interfaces_end)
 
 
 def _journal(blocks: Blocks, _interfaces: InterfaceColumns, _unread: list[Unread]) -> Frames:
@@ -244,8 +268,8 @@ def _journal(blocks: Blocks, _interfaces: InterfaceColumns, _unread: list[Unread
 def _sysdig(blocks: Blocks, unread: list[Unread], head: int) -> Frames:
     if not (whole := blocks.size >= head + 4).all():
         blocks = blocks.select(_without(blocks, [("a sysdig event that is too short", ~whole)], unread))
-    frames = _without_interface(blocks, head, blocks.size - head - 4, blocks.gather(26, "u4").astype(np.int64), SYSDIG_EVENT)
-    times = blocks.gather(10, "u8")
+    frames = _without_interface(blocks, head, blocks.size - head - 4, blocks.gather(26, blocks.order + "u4").astype(np.int64), SYSDIG_EVENT)
+    times = blocks.gather(10, blocks.order + "u8")
     frames.ts_ns = np.where(times < 1 << 63, times, 0).astype(np.int64)
     frames.ts_ns[times >= 1 << 63] = NO_TIME
     return frames

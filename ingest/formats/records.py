@@ -27,8 +27,6 @@ STEPS = 8
 """Steps between two looks at which lanes have ended."""
 GUESS_BYTES = 1 << 16
 """How far into a lane its first record is searched for."""
-CHECKED_RECORDS = 3
-"""Records that must follow a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,6 @@ class Layout:
         least: Fewer bytes are impossible for a record; all of its head that is looked at lies within them.
         most: More are, too.
         align: A power of two.
-        trailer: Whether the length stands again in the last four bytes of the record.
         guess: Given the beginning of a record, makes a pattern that records near it match, and tells how many bytes after a record's
             beginning the pattern begins.
     """
@@ -53,7 +50,6 @@ class Layout:
     least: int
     most: int
     align: int = 1
-    trailer: bool = False
     guess: Callable[[bytes], tuple[re.Pattern[bytes], int]] | None = None
 
 
@@ -63,7 +59,7 @@ class Walk:
 
     Attributes:
         starts: int64[n], where in the window each begins.
-        stop: Where the walk ended: the beginning of what is not among them.
+        stop: Where the walk ended: the beginning of what is not among them, and the end of the last of them.
         missing: Bytes from `stop` on that a window must hold so that the walk can go on; 0 where `damage` ended it.
         damage: What is wrong at `stop`, or None.
     """
@@ -73,11 +69,24 @@ class Walk:
     missing: int = 0
     damage: str | None = None
 
+    @property
+    def sizes(self) -> Int64:
+        """int64[n], bytes of each record."""
+        return np.diff(self.starts, append=self.stop)
+
+    def cut(self, bad: npt.NDArray[np.bool_], damage: str) -> Walk:
+        """The walk up to the first record that is `bad` (bool[n])."""
+        if not bad.any():
+            return self
+        row = int(bad.argmax())
+        return Walk(self.starts[:row], int(self.starts[row]), damage=damage)
+
 
 def walk(buffer: Bytes, begin: int, end: int, layout: Layout) -> Walk:
     """Find the records of `buffer[begin:end]`; a record is known to begin at `begin`.
 
-    At least `PADDING_BYTES` bytes must follow in `buffer`.
+    A length below `least` of a layout without `base` may pass for `least`; `Walk.cut` is for finding that out from the records' heads,
+    which a reader must look at anyway.
     """
     lanes = _lane_starts(buffer, begin, end, layout)
     if len(lanes) < LEAST_LANES:
@@ -89,7 +98,7 @@ def walk_plainly(buffer: Bytes, begin: int, end: int, layout: Layout, until: fro
     """`walk`, record by record; ends early at a record that begins at one of `until`, then with `missing` 0 and no damage."""
     read = struct.Struct(layout.length).unpack_from
     view = memoryview(buffer)
-    length_at, base, least, most, trailer, low = layout.length_at, layout.base, layout.least, layout.most, layout.trailer, layout.align - 1
+    length_at, base, least, most, low = layout.length_at, layout.base, layout.least, layout.most, layout.align - 1
     starts: list[int] = []
     position = begin
     missing = 0
@@ -105,9 +114,6 @@ def walk_plainly(buffer: Bytes, begin: int, end: int, layout: Layout, until: fro
             break
         if position + size > end:
             missing = size
-            break
-        if trailer and read(view, position + size - 4)[0] != length:
-            damage = "a record whose length at its end is not the one at its beginning"
             break
         starts.append(position)
         position += size
@@ -126,13 +132,9 @@ def _lane_starts(buffer: Bytes, begin: int, end: int, layout: Layout) -> list[in
     for number in range(1, count):
         start = max(begin + number * LANE_BYTES, lanes[-1] + 1)
         for match in pattern.finditer(view, start + shift, min(start + GUESS_BYTES, end)):
-            guess = position = match.start() - shift
-            for _ in range(CHECKED_RECORDS):
-                size = layout.base + read(view, position + layout.length_at)[0] + layout.align - 1 & -layout.align
-                position += size
-                if not layout.least <= size <= layout.most or position + layout.least > end or not pattern.match(view, position + shift):
-                    break
-            else:
+            guess = match.start() - shift
+            following = guess + (layout.base + read(view, guess + layout.length_at)[0] + layout.align - 1 & -layout.align)
+            if following < end and pattern.match(view, following + shift):
                 lanes.append(guess)
                 break
     return lanes
@@ -198,7 +200,9 @@ def _join(buffer: Bytes, end: int, layout: Layout, lanes: _Lanes) -> Walk:
         last = first + int(np.argmin(reached[first:]))
         found = lanes.records(first, last)
         landing = int(lanes.landings[last])
-        good = _good(buffer, found, landing, end, layout)
+        sizes = np.diff(found, append=landing)
+        bad = (sizes > layout.most) | (found + np.maximum(sizes, layout.least) > end)
+        good = int(bad.argmax()) if bad.any() else len(found)
         parts.append(found[:good])
         position = int(found[good]) if good < len(found) else landing
         # The lane went wrong, or it went by the beginning of the next, or this is the end of the window.
@@ -207,21 +211,6 @@ def _join(buffer: Bytes, end: int, layout: Layout, lanes: _Lanes) -> Walk:
         if plain.missing or plain.damage is not None:
             return Walk(np.concatenate(parts), plain.stop, plain.missing, plain.damage)
         first = numbers[plain.stop]
-
-
-def _good(buffer: Bytes, starts: Int64, landing: int, end: int, layout: Layout) -> int:
-    """How many of these records, each of which begins where the one before ends, are possible and lie before `end`."""
-    sizes = np.diff(starts, append=landing)
-    bad = sizes > layout.most
-    if not layout.base:
-        lengths = lengths_in(buffer, layout)
-        stated = lengths[starts].astype(np.int64)
-        bad |= (stated + layout.align - 1 & -layout.align) != sizes
-        if layout.trailer:
-            trailers = np.ndarray((len(buffer) - 3,), layout.length, buffer=buffer, strides=(1,))
-            bad |= trailers[np.minimum(starts + sizes, end) - 4] != stated
-    bad |= (starts + sizes > end) | (starts + layout.least > end)
-    return int(bad.argmax()) if bad.any() else len(starts)
 
 
 def lengths_in(buffer: Bytes, layout: Layout) -> npt.NDArray[np.uint32]:
