@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import random
 import secrets
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,15 +21,15 @@ from caphouse.warehouse.store import CommitResult, DataFile, Warehouse
 from caphouse.warehouse.tables import BY_NAME
 
 DAY_NS = 86_400_000_000_000
-FIRST_DAY = datetime.date(2026, 3, 1)
+FIRST_DAY = dt.date(2026, 3, 1)
 
 FILLERS = {Type.BOOLEAN: False, Type.VARCHAR: "x", Type.VARCHAR_MAP: [], Type.BIGINT_MAP: [], Type.VARCHAR_LIST: []}
 
 
-def table(name: str, columns: dict[str, list[object]]) -> pa.Table:
+def table(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
     """Rows of a table: the columns given, a filler in the others that may not be NULL, NULL in the rest."""
     rows = len(next(iter(columns.values())))
-    filled = {
+    filled: dict[str, Sequence[object]] = {
         column.name: columns.get(column.name, [None if column.nullable else FILLERS.get(column.type, 0)] * rows)
         for column in BY_NAME[name].stored
     }
@@ -45,7 +47,7 @@ class Synthetic:
 
     row: dict[str, object]
     tables: dict[str, pa.Table]
-    date: datetime.date
+    date: dt.date
 
     @property
     def ingest_id(self) -> int:
@@ -55,7 +57,7 @@ class Synthetic:
         return value
 
 
-def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row: object) -> Synthetic:
+def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row: Any) -> Synthetic:
     """A capture whose rows follow from `name` and the sizes, apart from its `ingest_id`.
 
     Args:
@@ -66,8 +68,8 @@ def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row
         row: Columns of `captures` to set.
     """
     ingest_id = secrets.randbelow(2**63 - 1) + 1
-    date = FIRST_DAY + datetime.timedelta(days=day)
-    start = (date - datetime.date(1970, 1, 1)).days * DAY_NS + 3_600_000_000_000
+    date = FIRST_DAY + dt.timedelta(days=day)
+    start = (date - dt.date(1970, 1, 1)).days * DAY_NS + 3_600_000_000_000
     times = [start + 1_000_000 * index for index in range(packets)]
     flow_of = [index % flows for index in range(packets)]
     in_flow = [flow_of.count(flow) for flow in range(flows)]

@@ -18,7 +18,7 @@ from .errors import WarehouseError, WarehouseNotFound
 from .tables import CAPTURES, PARTITION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from .locations import Location
     from .schema import Table
@@ -35,6 +35,8 @@ CONFIGURATION: Mapping[str, str] = {
     "delta.checkpointInterval": "10",
     # Old log entries serve time travel only, which is not promised, and slow down the listing of the log.
     "delta.logRetentionDuration": "interval 1 days",
+    # Marks of attempts that were given up: far longer than any attempt takes from registering its files to its commit.
+    "delta.setTransactionRetentionDuration": "interval 7 days",
 }
 
 
@@ -165,7 +167,12 @@ def append(dt: DeltaTable, table: Table, actions: Sequence[AddAction]) -> None:
 
 
 def compare_and_swap(
-    dt: DeltaTable, table: Table, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int] | None = None
+    dt: DeltaTable,
+    table: Table,
+    actions: Sequence[AddAction | RemoveAction],
+    transactions: Mapping[str, int] | None = None,
+    *,
+    expiring: Collection[str] = (),
 ) -> bool:
     """Commit as the very next version after the one that `dt` holds.
 
@@ -177,10 +184,12 @@ def compare_and_swap(
         table: Its declaration.
         actions: Files to add and remove.
         transactions: Application transactions (id and version) to leave in the log.
+        expiring: Those of them that may be forgotten after the time that `CONFIGURATION` names.
 
     Returns:
         False when another commit came first.
     """
+    now = time.time_ns() // 1_000_000
     try:
         dt.create_write_transaction(
             list(actions),
@@ -189,7 +198,10 @@ def compare_and_swap(
             partition_columns(table) or None,
             commit_properties=CommitProperties(
                 max_commit_retries=0,
-                app_transactions=[Transaction(name, version) for name, version in (transactions or {}).items()] or None,
+                app_transactions=[
+                    Transaction(name, version, now if name in expiring else None) for name, version in (transactions or {}).items()
+                ]
+                or None,
             ),
         )
     except CommitFailedError:

@@ -81,17 +81,17 @@ class Location:
         scheme, separator, _ = raw.partition("://")
         # A single letter is a Windows drive, and a colon may stand in the name of a capture.
         if not separator or len(scheme) < 2 or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
-            return Location("file", os.path.abspath(os.path.expanduser(raw)))
+            return Location("file", _absolute(raw))
         scheme = scheme.lower()
         if scheme == "file":
-            return Location("file", os.path.abspath(unquote(urlsplit(raw).path)))
+            return Location("file", _absolute(unquote(urlsplit(raw).path)))
         if scheme in AZURE_SCHEMES:
             return _parse_azure(raw)
         if scheme in {"http", "https"}:
             return _parse_https(raw)
         if scheme in {"s3", "s3a", "gs", "gcs"}:
             return _parse_bucket(raw, "s3" if scheme.startswith("s3") else "gs")
-        raise UsageError(f"{_without_secrets(raw)}: '{scheme}://' is not a storage that is known here; use a path, az://, abfss://, s3:// or gs://.")
+        raise UsageError(f"{_without_secrets(raw)}: '{scheme}://' is not known here; use a path, az://, abfss://, s3:// or gs://.")
 
     @property
     def is_local(self) -> bool:
@@ -119,13 +119,13 @@ class Location:
     def join(self, *parts: str) -> Location:
         """A location below this one; '/' separates the parts of each."""
         if self.is_local:
-            return replace(self, path=os.path.join(self.path, *parts))
+            return replace(self, path=str(Path(self.path, *parts)))
         return replace(self, path="/".join([self.path, *(part.strip("/") for part in parts if part)]))
 
     @property
     def parent(self) -> Location:
         """The folder that it is in."""
-        return replace(self, path=os.path.dirname(self.path))
+        return replace(self, path=self.path.rpartition("/")[0] if not self.is_local else str(Path(self.path).parent))
 
     def filesystem(self) -> pafs.FileSystem:
         """The pyarrow file system for `path`; made once per process and set of credentials.
@@ -168,7 +168,7 @@ class Location:
     def make_folder(self) -> None:
         """Make the folder and those above it; nothing happens in object storage, which has none."""
         if self.is_local:
-            os.makedirs(self.path, exist_ok=True)
+            Path(self.path).mkdir(parents=True, exist_ok=True)
 
     def open_output(self) -> pa.NativeFile:
         """A stream that writes the file; in object storage it appears, whole, when the stream is closed."""
@@ -184,6 +184,11 @@ class Location:
             Path(self.path).unlink(missing_ok=True)
         elif self.exists():
             self.filesystem().delete_file(self.path)
+
+
+def _absolute(path: str) -> str:
+    """The path from the root, without '..', and with symbolic links left as the user wrote them."""
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - Path.resolve follows links, Path.absolute keeps '..'
 
 
 def _without_secrets(text: str) -> str:
@@ -228,7 +233,7 @@ def _parse_https(text: str) -> Location:
     else:
         account, _, path = path.partition("/")
         if account != AZURITE_ACCOUNT:
-            raise UsageError(f"{_without_secrets(text)}: of web addresses only those of Azure Blob Storage can be read; download the file first.")
+            raise UsageError(f"{_without_secrets(text)}: web addresses are read from Azure Blob Storage only; download the file first.")
     if not path:
         raise UsageError(f"{_without_secrets(text)}: the container's name is missing.")
     return Location("az", path, account, parts.query or None)
@@ -305,7 +310,7 @@ def _azure_options(location: Location, environment: Mapping[str, str]) -> dict[s
 
 
 def _s3_options(environment: Mapping[str, str]) -> dict[str, str]:
-    """deltalake finds keys, profile and region by itself; conditional puts make commits safe without a lock table."""
+    """The deltalake package finds keys, profile and region by itself; conditional puts make commits safe without a lock table."""
     options = {"conditional_put": "etag"}
     if _s3_endpoint(environment).startswith("http://"):
         options["allow_http"] = "true"
@@ -335,8 +340,12 @@ def _filesystem(scheme: str, account: str | None, signature: str | None) -> pafs
     endpoint = urlsplit(_azure_endpoint(name, os.environ) or "")
     options: dict[str, str] = {}
     if endpoint.netloc:
-        options = {"blob_storage_authority": endpoint.netloc, "dfs_storage_authority": endpoint.netloc,
-                   "blob_storage_scheme": endpoint.scheme, "dfs_storage_scheme": endpoint.scheme}
+        options = {
+            "blob_storage_authority": endpoint.netloc,
+            "dfs_storage_authority": endpoint.netloc,
+            "blob_storage_scheme": endpoint.scheme,
+            "dfs_storage_scheme": endpoint.scheme,
+        }
     if signature is None and key:
         options["account_key"] = key
     elif shared:

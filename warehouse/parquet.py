@@ -110,11 +110,11 @@ def compact_dictionaries(data: pa.Table) -> pa.Table:
     """`data` with one dictionary per repeated text column, which holds each value once and hardly any that is not used."""
     columns = []
     for column in data.columns:
-        if pa.types.is_dictionary(column.type):
-            if column.num_chunks > 1:
-                column = pa.chunked_array([column.unify_dictionaries().combine_chunks()])
-            column = pa.chunked_array([_compact(chunk) for chunk in column.chunks], column.type)
-        columns.append(column)
+        if not pa.types.is_dictionary(column.type):
+            columns.append(column)
+            continue
+        unified = pa.chunked_array([column.unify_dictionaries().combine_chunks()]) if column.num_chunks > 1 else column
+        columns.append(pa.chunked_array([_compact(chunk) for chunk in unified.chunks], column.type))
     return pa.Table.from_arrays(columns, schema=data.schema)
 
 

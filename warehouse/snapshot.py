@@ -6,7 +6,7 @@ write. Files are chosen by day, time, capture and value before anything opens th
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +31,7 @@ TIME_COLUMNS: Mapping[str, tuple[str, str, int]] = {
 TimeRange = tuple[int | None, int | None]
 """Nanoseconds since the epoch: from, and up to but not including; None leaves the side open."""
 
-DateRange = tuple[datetime.date | None, datetime.date | None]
+DateRange = tuple[dt.date | None, dt.date | None]
 """Days, both included; None leaves the side open."""
 
 
@@ -58,7 +58,7 @@ class Snapshot:
         return frozenset(self.captures.column("ingest_id").to_pylist())
 
     @cached_property
-    def _dates(self) -> dict[int, datetime.date | None]:
+    def _dates(self) -> dict[int, dt.date | None]:
         """Partition of each attempt's rows."""
         return dict(zip(self.captures.column("ingest_id").to_pylist(), self.captures.column("date").to_pylist(), strict=True))
 
@@ -140,11 +140,11 @@ class Snapshot:
         return np.asarray(keep, dtype=np.bool_)
 
 
-def utc_date(ts_ns: int | None) -> datetime.date | None:
+def utc_date(ts_ns: int | None) -> dt.date | None:
     """The partition of a capture: the day (UTC) of its first packet; None without packets or for days that DATE cannot name."""
     if ts_ns is None:
         return None
-    return datetime.date(1970, 1, 1) + datetime.timedelta(days=ts_ns // 86_400_000_000_000)
+    return dt.date(1970, 1, 1) + dt.timedelta(days=ts_ns // 86_400_000_000_000)
 
 
 def _mask(values: pa.ChunkedArray, *, otherwise: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

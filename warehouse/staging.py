@@ -11,15 +11,15 @@ import threading
 from collections import defaultdict, deque
 from concurrent.futures import wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from .parquet import ROW_GROUP_ROWS, Bounds, ParquetSink, conform
 from .tables import BY_NAME
 
 if TYPE_CHECKING:
-    import datetime
+    import datetime as dt
     from concurrent.futures import Executor, Future
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -53,19 +53,19 @@ class DataFile:
 
     table: str
     path: str
-    date: datetime.date | None
+    date: dt.date | None
     bytes: int
     rows: int
     bounds: dict[str, Bounds] = field(hash=False)
 
 
-Partition = tuple[str, "datetime.date | None"]
+Partition = tuple[str, "dt.date | None"]
 
 
 class OpenFile:
     """A data file while it is written: a local one under a name that no reader of '*.parquet' takes for a table's."""
 
-    def __init__(self, root: Location, table: str, date: datetime.date | None) -> None:
+    def __init__(self, root: Location, table: str, date: dt.date | None) -> None:
         self.table = table
         self.date = date
         folder = root.join(table)
@@ -82,7 +82,7 @@ class OpenFile:
         written = self.sink.close()
         if self._temporary is not self._final:
             _sync(self._temporary.path)
-            os.replace(self._temporary.path, self._final.path)
+            Path(self._temporary.path).replace(self._final.path)
         return DataFile(self.table, self._path, self.date, written.bytes, written.rows, written.bounds)
 
     def abandon(self) -> None:
@@ -131,7 +131,7 @@ class StagedWriter:
         if kind is not None:
             self.abandon()
 
-    def write(self, table: str, data: pa.Table | pa.RecordBatch, date: datetime.date | None) -> None:
+    def write(self, table: str, data: pa.Table | pa.RecordBatch, date: dt.date | None) -> None:
         """Add rows of one table.
 
         Args:

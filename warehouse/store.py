@@ -8,32 +8,40 @@ capture gets in twice, whatever is killed, retried or done at the same time, and
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, RemoveAction
 
 from . import delta
+from .captures import (
+    BURIALS,
+    CapturesFile,
+    CapturesState,
+    KnownCapture,
+    KnownCaptures,
+    Plan,
+    capture_rows,
+    dead_key,
+    decide,
+    known_captures,
+    select,
+)
 from .errors import WarehouseConflict, WarehouseError, WarehouseNotFound
 from .locations import Location
 from .parquet import conform
 from .snapshot import Snapshot, utc_date
 from .staging import DataFile, OpenFile, StagedWriter
 from .tables import BY_NAME, CAPTURES, TABLES
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-
-    from deltalake import DeltaTable
-    from deltalake.transaction import AddAction, RemoveAction
 
 __all__ = ["CommitResult", "DataFile", "KnownCapture", "KnownCaptures", "Snapshot", "StagedWriter", "Warehouse", "utc_date"]
 
@@ -53,6 +61,10 @@ SMALL_FILES = 24
 """`captures` files of fewer rows are merged, by the commit that adds one, when there are this many."""
 
 
+Decision = tuple[Plan, pa.Table]
+"""What a commit does, and the rows of `captures` that it adds."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommitResult:
     """What became of the captures of one commit.
@@ -67,103 +79,14 @@ class CommitResult:
     already_present: tuple[int, ...] = ()
     replaced: tuple[int, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class KnownCapture:
-    """A row of `captures` as far as an ingest needs it to decide whether a file is worth reading."""
-
-    capture_id: str
-    ingest_id: int
-    status: str
-    decoder_version: int
-    source_uri: str | None
-    file_bytes: int | None
-    content_bytes: int | None
-    modified_ns: int | None
-    first_ts_ns: int | None
-
-
-@dataclass(frozen=True)
-class KnownCaptures:
-    """The captures that are in the warehouse, by content and by place."""
-
-    by_content: Mapping[str, KnownCapture]
-    by_source: Mapping[tuple[str | None, int | None, int | None], KnownCapture]
-    file_sizes: frozenset[int | None]
-
-    def has(self, capture_id: str, decoder_version: int) -> bool:
-        """Whether this content is in, by the same or a newer decoder, and not as a file that was still growing."""
-        known = self.by_content.get(capture_id)
-        return known is not None and known.status != "growing" and known.decoder_version >= decoder_version
-
-    def unchanged(self, source_uri: str, file_bytes: int, modified_ns: int | None) -> KnownCapture | None:
-        """The capture that was read from this place, if size and time of modification are still the same."""
-        return self.by_source.get((source_uri, file_bytes, modified_ns)) if modified_ns is not None else None
-
-    def may_have(self, file_bytes: int) -> bool:
-        """Whether some capture was as large on disk; if not, an uncompressed copy of it cannot be there, so hashing first is in vain."""
-        return file_bytes in self.file_sizes
-
-
-KNOWN_COLUMNS = list(KnownCapture.__dataclass_fields__)
-
-
-def _known(rows: pa.Table) -> list[KnownCapture]:
-    columns = [rows.column(name).to_pylist() for name in KNOWN_COLUMNS]
-    return [KnownCapture(*values) for values in zip(*columns, strict=True)]
-
-
-@dataclass(frozen=True)
-class _CapturesFile:
-    """A file of `captures`, kept in memory: files never change."""
-
-    path: str
-    size: int
-    rows: pa.Table
-    known: list[KnownCapture]
-
-
-@dataclass(frozen=True)
-class CapturesState:
-    """All of `captures` at one version, and the table to commit the next one through."""
-
-    dt: DeltaTable
-    files: tuple[_CapturesFile, ...]
-    by_content: Mapping[str, KnownCapture]
-    growing: Mapping[str, KnownCapture]
-
-    @property
-    def rows(self) -> pa.Table:
-        """The rows of `captures`."""
-        return pa.concat_tables([file.rows for file in self.files]) if self.files else CAPTURES.arrow_schema.empty_table()
-
-    @property
-    def burials(self) -> int:
-        """How often maintenance has given up attempts; as long as it has not changed none was given up."""
-        return self.dt.transaction_version(BURIALS) or 0
-
-    def is_dead(self, ingest_id: int) -> bool:
-        """Whether maintenance has given the attempt up and taken its rows away."""
-        return self.dt.transaction_version(_dead_key(ingest_id)) is not None
-
-
-BURIALS = "dead"
-"""Application transaction in the log of `captures` that counts the commits which give up attempts."""
-
-
-def _dead_key(ingest_id: int) -> str:
-    """Application transaction that marks an attempt as given up; what carries this mark can no longer be made to count."""
-    return f"dead:{ingest_id}"
-
-
-@dataclass
-class _Plan:
-    """What a commit does, decided by looking at one state of `captures`."""
-
-    add: list[KnownCapture] = field(default_factory=list)
-    done: list[KnownCapture] = field(default_factory=list)
-    present: list[KnownCapture] = field(default_factory=list)
-    replace: set[int] = field(default_factory=set)
+    @classmethod
+    def of(cls, plan: Plan) -> CommitResult:
+        """The result of a plan that was carried out."""
+        return cls(
+            added=tuple(capture.ingest_id for capture in [*plan.done, *plan.add]),
+            already_present=tuple(capture.ingest_id for capture in plan.present),
+            replaced=tuple(sorted(plan.replace)),
+        )
 
 
 class Warehouse:
@@ -173,7 +96,7 @@ class Warehouse:
         self.root = root
         self._lock = threading.RLock()
         self._loaded: dict[str, tuple[float, DeltaTable]] = {}
-        self._captures: dict[str, _CapturesFile] = {}
+        self._captures: dict[str, CapturesFile] = {}
         self._ready: set[str] = set()
 
     def __repr__(self) -> str:
@@ -228,12 +151,9 @@ class Warehouse:
             state = self.captures_state()
             with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
                 found = dict(zip(names, pool.map(self._files_of, names), strict=True))
-            # A capture may have been replaced or removed after the look at `captures`, and compaction may have dropped its rows
-            # before the look at another table. As long as its row still stands, nothing can have been dropped.
-            ids = set(state.rows.column("ingest_id").to_pylist())
-            if not self._has_version(CAPTURES.name, state.dt.version() + 1) or ids <= {
-                known.ingest_id for file in self.captures_state().files for known in file.known
-            }:
+            # A capture may have been replaced, removed or pruned after the look at `captures`, and compaction may have dropped its
+            # rows before the look at another table. As long as its row still stands as it was, nothing can have been dropped.
+            if not self._has_version(CAPTURES.name, state.dt.version() + 1) or _standing(state) <= _standing(self.captures_state()):
                 versions = {CAPTURES.name: state.dt.version()} | {name: version for name, (version, _) in found.items()}
                 actions = {CAPTURES.name: actions_of(state.dt)} | {name: files for name, (_, files) in found.items()}
                 return Snapshot(self.root, state.rows, versions, actions)
@@ -241,7 +161,7 @@ class Warehouse:
 
     def known(self) -> KnownCaptures:
         """The captures that are in the warehouse."""
-        rows = [known for file in self.captures_state().files for known in file.known]
+        rows = list(self.captures_state())
         return KnownCaptures(
             by_content={known.capture_id: known for known in rows},
             by_source={(known.source_uri, known.file_bytes, known.modified_ns): known for known in rows},
@@ -266,29 +186,53 @@ class Warehouse:
             WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`.
             WarehouseError: The warehouse cannot be written, or a row is not one of `captures`.
         """
-        rows = _capture_rows(captures)
-        offered = _known(rows)
-        state = self.captures_state()
-        plan = _decide(state, offered, replace=replace)
-        if not plan.add:
-            for file in files:  # nobody will ever ask for them
-                self.root.join(file.table, *file.path.split("/")).delete()
-            return _result(plan)
-        self.register(files)
-        return self._swap_captures(state, lambda state: _decide(state, offered, replace=replace), rows)
+        rows = capture_rows(captures)
+        offered = known_captures(rows)
 
-    def remove(self, ingest_ids: Iterable[int]) -> int:
+        def decision(state: CapturesState) -> Decision:
+            plan = decide(state, offered, replace=replace)
+            return plan, select(rows, {capture.ingest_id for capture in plan.add})
+
+        state = self.captures_state()
+        plan, _ = decision(state)
+        if plan.add:
+            self.register(files)
+        else:
+            self.discard(files)
+        return self._swap_captures(state, decision)
+
+    def remove(self, ingest_ids: Collection[int]) -> int:
         """Make captures count no longer; their rows stay in the files until a compaction.
 
         Returns:
             How many there were.
         """
-        wanted = frozenset(ingest_ids)
 
-        def decide(state: CapturesState) -> _Plan:
-            return _Plan(replace={known.ingest_id for file in state.files for known in file.known if known.ingest_id in wanted})
+        def decision(state: CapturesState) -> Decision:
+            return Plan(replace=set(state.ingest_ids.intersection(ingest_ids))), CAPTURES.arrow_schema.empty_table()
 
-        return len(self._swap_captures(self.captures_state(), decide, CAPTURES.arrow_schema.empty_table()).replaced)
+        return len(self._swap_captures(self.captures_state(), decision).replaced)
+
+    def amend(self, ingest_ids: Collection[int], column: str, value: object) -> int:
+        """Set one column in rows of `captures`.
+
+        Returns:
+            How many rows there were.
+        """
+        index = CAPTURES.arrow_schema.get_field_index(column)
+        field = CAPTURES.arrow_schema.field(index)
+
+        def decision(state: CapturesState) -> Decision:
+            wanted = state.ingest_ids.intersection(ingest_ids)
+            rows = select(state.rows, wanted)
+            return Plan(replace=set(wanted)), rows.set_column(index, field, pa.array([value] * rows.num_rows, field.type))
+
+        return len(self._swap_captures(self.captures_state(), decision).replaced)
+
+    def discard(self, files: Iterable[DataFile]) -> None:
+        """Remove files that were written and not registered."""
+        for file in files:
+            self.root.join(file.table, *file.path.split("/")).delete()
 
     def register(self, files: Sequence[DataFile]) -> None:
         """Register data files; their rows count when a row of `captures` says so.
@@ -315,15 +259,9 @@ class Warehouse:
             for path, size in zip(paths, actions.column("size_bytes").to_pylist(), strict=True):
                 files[path] = self._captures.get(path) or self._read_captures(path, size)
             self._captures = files
-        known = [row for file in files.values() for row in file.known]
-        return CapturesState(
-            dt=dt,
-            files=tuple(files.values()),
-            by_content={row.capture_id: row for row in known},
-            growing={row.source_uri: row for row in known if row.status == "growing" and row.source_uri is not None},
-        )
+        return CapturesState(dt, tuple(files.values()))
 
-    def mark_dead(self, ingest_ids: Iterable[int]) -> frozenset[int]:
+    def mark_dead(self, ingest_ids: Collection[int]) -> frozenset[int]:
         """Give attempts up, for good, that have rows in the files and do not count: no writer can make them count from now on.
 
         Returns:
@@ -332,10 +270,39 @@ class Warehouse:
         wanted = frozenset(ingest_ids)
         for _ in self._attempts():
             state = self.captures_state()
-            dead = wanted - {known.ingest_id for file in state.files for known in file.known}
-            marks = {_dead_key(ingest_id): 1 for ingest_id in dead if not state.is_dead(ingest_id)}
-            if not marks or delta.compare_and_swap(state.dt, CAPTURES, [], {**marks, BURIALS: state.burials + 1}):
+            dead = wanted - state.ingest_ids
+            marks = {dead_key(ingest_id): 1 for ingest_id in dead if not state.is_dead(ingest_id)}
+            if not marks or delta.compare_and_swap(state.dt, CAPTURES, [], marks | {BURIALS: state.burials + 1}, expiring=marks):
                 return dead
+        raise AssertionError("unreachable: _attempts raises")
+
+    def swap_files(self, table: str, going: pa.Table, coming: Sequence[DataFile]) -> bool:
+        """Put files in the place of others that hold the same rows that count.
+
+        Args:
+            table: Name of a data table.
+            going: Rows of `Snapshot.actions[table]`.
+            coming: Files that are complete.
+
+        Returns:
+            False when some of the files that go have gone already; then nothing is changed.
+        """
+        paths = set(going.column("path").to_pylist())
+        removes = [
+            delta.remove_action(path, size, date.isoformat() if date else None, moved=True)
+            for path, size, date in zip(*(going.column(name).to_pylist() for name in ("path", "size_bytes", "partition.date")), strict=True)
+        ]
+        adds = [delta.add_action(file, moved=True) for file in coming]
+        self._prepare(table)
+        for attempt in self._attempts():
+            dt = self._table(table)
+            there = set(actions_of(dt).column("path").to_pylist())
+            if attempt and coming and there.issuperset(file.path for file in coming):
+                return True  # an earlier try went through though it was told otherwise
+            if not paths <= there:
+                return False
+            if delta.compare_and_swap(dt, BY_NAME[table], [*removes, *adds]):
+                return True
         raise AssertionError("unreachable: _attempts raises")
 
     def table(self, name: str) -> DeltaTable:
@@ -343,17 +310,15 @@ class Warehouse:
         self._prepare(name)
         return delta.load(self.root, name)
 
-    def _swap_captures(self, state: CapturesState, decide: Callable[[CapturesState], _Plan], rows: pa.Table) -> CommitResult:
-        """Take rows out of `captures` and put rows in, in one commit, as `decide` says for the state that it is built on.
+    def _swap_captures(self, state: CapturesState, decision: Callable[[CapturesState], Decision]) -> CommitResult:
+        """Take rows out of `captures` and put rows in, in one commit.
 
         Args:
-            state: A state from before the rows' data files were registered.
-            decide: What to do, given a state.
-            rows: The rows that may be put in.
+            state: A state from before the data files of the rows to add were registered.
+            decision: What to do, given a state.
         """
         if self._prepare(CAPTURES.name):
             state = self.captures_state()
-        ids = rows.column("ingest_id").to_pylist()
         burials = state.burials
         written: DataFile | None = None
         for attempt in self._attempts():
@@ -361,17 +326,15 @@ class Warehouse:
                 state = self.captures_state()
                 # Only the log can tell whether the last try really failed: an answer may get lost on its way from object storage.
                 if written is not None and written.path not in {file.path for file in state.files}:
-                    self.root.join(written.table, written.path).delete()
-            plan = decide(state)
-            if not plan.add and not plan.replace:
-                return _result(plan)
+                    self.discard([written])
+            plan, new = decision(state)
+            if not plan.replace and not new.num_rows:
+                return CommitResult.of(plan)
             if state.burials != burials and any(state.is_dead(capture.ingest_id) for capture in plan.add):
                 raise WarehouseConflict(f"{self.root}: this attempt stood still for so long that its rows were cleared away; ingest again.")
-            adding = {capture.ingest_id for capture in plan.add}
-            new = rows.filter(pa.array([ingest_id in adding for ingest_id in ids], pa.bool_()))
             actions, written = self._captures_actions(state, new, plan.replace)
             if delta.compare_and_swap(state.dt, CAPTURES, actions):
-                return _result(plan)
+                return CommitResult.of(plan)
         raise AssertionError("unreachable: _attempts raises")
 
     def _captures_actions(
@@ -379,15 +342,9 @@ class Warehouse:
     ) -> tuple[list[AddAction | RemoveAction], DataFile | None]:
         """Write one file with `new` and all rows worth keeping of the files that go: those with replaced rows, and many small ones."""
         small = [file for file in state.files if len(file.known) < SMALL_ROWS]
-        going = [
-            file
-            for file in state.files
-            if any(known.ingest_id in replaced for known in file.known) or (len(small) >= SMALL_FILES and len(file.known) < SMALL_ROWS)
-        ]
-        kept = [
-            file.rows.filter(pa.array([known.ingest_id not in replaced for known in file.known], pa.bool_())) if replaced else file.rows
-            for file in going
-        ]
+        merged = small if len(small) >= SMALL_FILES else []
+        going = [file for file in state.files if file in merged or file.has_any(replaced)]
+        kept = [select(file.rows, replaced, inside=False) for file in going]
         rows = pa.concat_tables([*kept, new])
         actions: list[AddAction | RemoveAction] = [delta.remove_action(file.path, file.size, None, partitioned=False) for file in going]
         if not rows.num_rows:
@@ -397,7 +354,7 @@ class Warehouse:
         written = output.finish()
         return [*actions, delta.add_action(written)], written
 
-    def _read_captures(self, path: str, size: int) -> _CapturesFile:
+    def _read_captures(self, path: str, size: int) -> CapturesFile:
         location = self.root.join(CAPTURES.name, *path.split("/"))
         try:
             with location.open_input() as source:
@@ -411,7 +368,7 @@ class Warehouse:
             for column in CAPTURES.arrow_schema
         ]
         rows = pa.Table.from_arrays(columns, schema=CAPTURES.arrow_schema)
-        return _CapturesFile(path, size, rows, _known(rows))
+        return CapturesFile(path, size, rows, known_captures(rows))
 
     def _append(self, name: str, actions: Sequence[AddAction]) -> None:
         self._prepare(name)
@@ -431,7 +388,7 @@ class Warehouse:
         while time.monotonic() < end:
             yield attempt
             attempt += 1
-            time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))
+            time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))  # noqa: S311 - only spreads the writers
         raise WarehouseConflict(f"{self.root}: other writers were faster for {PATIENCE_SECONDS:.0f} seconds; try again.")
 
     def _files_of(self, name: str) -> tuple[int, pa.Table]:
@@ -479,67 +436,14 @@ class Warehouse:
         return changed
 
 
-def _decide(state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool) -> _Plan:
-    """What to do with each capture, given what is there."""
-    plan = _Plan()
-    batch: dict[str, KnownCapture] = {}
-    for capture in offered:
-        there = state.by_content.get(capture.capture_id)
-        grown = state.growing.get(capture.source_uri) if capture.source_uri is not None else None
-        if there is not None and there.ingest_id == capture.ingest_id:
-            plan.done.append(capture)  # an earlier try went through though it was told otherwise
-        elif capture.capture_id in batch:
-            plan.present.append(capture)
-        elif there is not None and not replace and there.status != "growing" and there.decoder_version >= capture.decoder_version:
-            plan.present.append(capture)
-        elif grown is not None and not replace and _is_shorter(capture, grown):
-            plan.present.append(capture)  # another writer has read more of the same file meanwhile
-        else:
-            batch[capture.capture_id] = capture
-            plan.add.append(capture)
-            if there is not None:
-                plan.replace.add(there.ingest_id)
-            if grown is not None and _is_same_recording(capture, grown):
-                plan.replace.add(grown.ingest_id)
-    return plan
-
-
-def _is_same_recording(capture: KnownCapture, earlier: KnownCapture) -> bool:
-    """Whether `earlier` is the beginning of `capture`, and not of a recording that had the same name before (ring buffers)."""
-    return earlier.first_ts_ns is None or capture.first_ts_ns is None or capture.first_ts_ns <= earlier.first_ts_ns
-
-
-def _is_shorter(capture: KnownCapture, earlier: KnownCapture) -> bool:
-    return _is_same_recording(capture, earlier) and (capture.content_bytes or 0) < (earlier.content_bytes or 0)
-
-
-def _result(plan: _Plan) -> CommitResult:
-    return CommitResult(
-        added=tuple(capture.ingest_id for capture in [*plan.done, *plan.add]),
-        already_present=tuple(capture.ingest_id for capture in plan.present),
-        replaced=tuple(sorted(plan.replace)),
-    )
-
-
-def _capture_rows(captures: Sequence[Mapping[str, object]]) -> pa.Table:
-    """Rows of `captures` as Arrow, checked against the declaration."""
-    rows = []
-    for capture in captures:
-        unknown = set(capture) - set(CAPTURES.arrow_schema.names)
-        if unknown:
-            raise WarehouseError(f"captures has no stored column {', '.join(sorted(unknown))}")
-        rows.append({name: list(value.items()) if isinstance(value, Mapping) else value for name, value in capture.items()})
-    try:
-        table = pa.Table.from_pylist(rows, schema=CAPTURES.arrow_schema)
-        conform(table, CAPTURES)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise WarehouseError(f"this is no row of captures: {error}") from error
-    return table
-
-
 def actions_of(dt: DeltaTable) -> pa.Table:
     """The files of a table, with the columns that `Snapshot.actions` describes."""
     return pa.table(dt.get_add_actions(flatten=True))
+
+
+def _standing(state: CapturesState) -> set[tuple[int, bool]]:
+    """The attempts whose rows are there, and whether those of `packets` are."""
+    return {(known.ingest_id, known.packets_pruned_ns is None) for known in state}
 
 
 def _no_files() -> pa.Table:

@@ -68,6 +68,7 @@ CAPTURES = Table(
         Column("dropped_packets", BIGINT, "Packets that the capturing system says it dropped; NULL when it does not say.", "packets"),
         Column("unread_records", BIGINT, "Packet records that were found but could not be read.", "records", nullable=False),
         Column("unread_reasons", Type.BIGINT_MAP, "`unread_records` by reason.", nullable=False),
+        Column("packets_pruned_ns", BIGINT, "When its rows in `packets` were pruned, since the epoch; NULL while they are there.", "ns"),
         Column("status", VARCHAR, "'complete', 'cut-short', 'damaged', 'unsupported', 'empty' or 'growing'.", nullable=False),
         Column("error", VARCHAR, "What is wrong with the file; NULL when nothing is."),
         Column("error_offset", BIGINT, "Byte in the uncompressed content where it goes wrong.", "bytes"),

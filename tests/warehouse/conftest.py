@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from caphouse.warehouse.store import Warehouse
 
-from synthetic_warehouse import Warehouse  # noqa: E402 - needs the line above
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 @pytest.fixture

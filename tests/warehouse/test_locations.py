@@ -84,7 +84,7 @@ def test_a_signature_in_the_address_is_used_for_it_and_what_is_below() -> None:
     assert location.path == "box/a/b.cap"
     options = location.storage_options()
     assert options is not None
-    assert options["sas_token"] == "sig=S3CRET"
+    assert options["sas_token"] == "sig=S3CRET"  # noqa: S105 - it is the one above
     assert options["account_name"] == "acc"
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic_warehouse import capture, table
 
+from caphouse.warehouse import parquet
 from caphouse.warehouse.parquet import ParquetSink, Written, compact_dictionaries, conform
 from caphouse.warehouse.schema import Column, Encoding, Table, Type
 from caphouse.warehouse.tables import BY_NAME, PACKETS, TABLES
@@ -96,7 +97,8 @@ def test_a_slice_does_not_carry_the_whole_dictionary(tmp_path: Path) -> None:
         [(["a"], [])],
     ],
 )
-def test_compacting_keeps_the_values(pieces: list[tuple[list[str | None], list[int | None]]]) -> None:
+def test_compacting_keeps_the_values(pieces: list[tuple[list[str | None], list[int | None]]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "SMALL_DICTIONARY", 0)
     arrays = [pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(words, pa.string())) for words, codes in pieces]
     column = pa.chunked_array(arrays)
     compacted = compact_dictionaries(pa.table({"x": column}))["x"]
@@ -114,7 +116,7 @@ def test_a_flipped_bit_is_found_by_the_page_checksums(tmp_path: Path) -> None:
     content = bytearray((tmp_path / "x.parquet").read_bytes())
     content[column.data_page_offset + column.total_compressed_size - 3] ^= 1
     (tmp_path / "x.parquet").write_bytes(content)
-    with pytest.raises(OSError, match="(?i)crc|checksum"):
+    with pytest.raises(OSError, match=r"(?i)crc|checksum"):
         pq.ParquetFile(tmp_path / "x.parquet", page_checksum_verification=True).read(columns=["ts_ns"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_small_writes_share_a_row_group(tmp_path: Path) -> None:
 
 def test_each_day_has_its_file_and_no_day_too(tmp_path: Path) -> None:
     rows = capture("a").tables["packets"]
-    other = FIRST_DAY + datetime.timedelta(days=1)
+    other = FIRST_DAY + dt.timedelta(days=1)
     with StagedWriter(tmp_path) as writer:
         for date in (FIRST_DAY, other, None, FIRST_DAY):
             writer.write("packets", rows, date)
@@ -68,11 +68,16 @@ def test_rows_without_any_are_no_file(tmp_path: Path) -> None:
 
 def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:
     rows = capture("a", packets=ROW_GROUP_ROWS).tables["packets"]
-    with pytest.raises(RuntimeError), StagedWriter(tmp_path) as writer:
-        writer.write("packets", rows, FIRST_DAY)
-        writer.write("packets", rows, None)
-        assert len(names(tmp_path)) == 2
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with StagedWriter(tmp_path) as writer:
+            writer.write("packets", rows, FIRST_DAY)
+            writer.write("packets", rows, None)
+            assert len(names(tmp_path)) == 2
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert names(tmp_path) == []
 
 
@@ -95,7 +100,7 @@ def test_what_is_held_back_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(staging, "BUFFERED_ROWS", 100)
     with StagedWriter(tmp_path) as writer:
         for day in range(10):
-            writer.write("packets", capture(str(day), packets=30).tables["packets"], FIRST_DAY + datetime.timedelta(days=day))
+            writer.write("packets", capture(str(day), packets=30).tables["packets"], FIRST_DAY + dt.timedelta(days=day))
         assert names(tmp_path)
         assert sum(file.rows for file in writer.finish()) == 300
 

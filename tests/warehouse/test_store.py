@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from synthetic_warehouse import DAY_NS, FIRST_DAY, capture, ingest, live, stage
 
-from caphouse.warehouse import delta, store
+from caphouse.warehouse import captures, delta, store
 from caphouse.warehouse.errors import WarehouseConflict, WarehouseError, WarehouseNotFound
 from caphouse.warehouse.store import Warehouse, utc_date
 from caphouse.warehouse.tables import BY_NAME, CAPTURES, TABLES
@@ -116,7 +117,7 @@ def test_replace_on_demand(warehouse: Warehouse) -> None:
 
 
 def test_a_growing_file_is_replaced_by_what_it_grows_into(warehouse: Warehouse) -> None:
-    source = {"source_uri": "/ring/x.pcap"}
+    source: dict[str, Any] = {"source_uri": "/ring/x.pcap"}
     parts = [
         capture("part 1", packets=10, status="growing", **source),
         capture("part 2", packets=20, status="growing", **source),
@@ -136,7 +137,7 @@ def test_a_growing_file_that_is_complete_without_growing(warehouse: Warehouse) -
 
 
 def test_a_slower_writer_does_not_shrink_a_growing_file(warehouse: Warehouse) -> None:
-    source = {"source_uri": "/ring/x.pcap", "status": "growing"}
+    source: dict[str, Any] = {"source_uri": "/ring/x.pcap", "status": "growing"}
     more, less = capture("more", packets=20, **source), capture("less", packets=10, **source)
     ingest(warehouse, [more])
     assert ingest(warehouse, [less]).already_present == (less.ingest_id,)
@@ -144,7 +145,7 @@ def test_a_slower_writer_does_not_shrink_a_growing_file(warehouse: Warehouse) ->
 
 
 def test_a_ring_buffer_that_uses_a_name_again_takes_nothing_away(warehouse: Warehouse) -> None:
-    source = {"source_uri": "/ring/x.pcap", "status": "growing"}
+    source: dict[str, Any] = {"source_uri": "/ring/x.pcap", "status": "growing"}
     yesterday, today = capture("yesterday", day=0, packets=50, **source), capture("today", day=1, packets=10, **source)
     ingest(warehouse, [yesterday])
     ingest(warehouse, [today])
@@ -277,7 +278,8 @@ def test_columns_declared_later_are_added_to_an_older_warehouse(tmp_path: Path, 
             patch.setitem(BY_NAME, name, next(table for table in older if table.name == name))
         del old.tables["handshakes"]
         old.tables["flows"] = old.tables["flows"].drop_columns("transport")
-        patch.setattr(store, "CAPTURES", BY_NAME["captures"])
+        for module in (store, captures):
+            patch.setattr(module, "CAPTURES", BY_NAME["captures"])
         ingest(made, [old])
     warehouse = Warehouse.open(tmp_path)
     before = warehouse.snapshot()
@@ -296,7 +298,7 @@ def test_files_are_chosen_before_they_are_opened(warehouse: Warehouse) -> None:
     items = [capture(str(day), day=day) for day in range(5)]
     for item in items:
         ingest(warehouse, [item])
-    day = [FIRST_DAY + datetime.timedelta(days=index) for index in range(6)]
+    day = [FIRST_DAY + dt.timedelta(days=index) for index in range(6)]
     snapshot = warehouse.snapshot()
 
     def days(table: str, **how: object) -> list[int]:
@@ -307,7 +309,7 @@ def test_files_are_chosen_before_they_are_opened(warehouse: Warehouse) -> None:
     assert days("packets", dates=(day[1], day[2])) == [2, 3]
     assert days("packets", dates=(None, day[1])) == [1, 2]
     assert days("packets", dates=(day[5], None)) == []
-    start = (day[2] - datetime.date(1970, 1, 1)).days * DAY_NS
+    start = (day[2] - dt.date(1970, 1, 1)).days * DAY_NS
     for table in ("packets", "flows", "flow_minutes", "handshakes"):
         assert days(table, time_range_ns=(start, start + DAY_NS)) == [3], table
         assert days(table, time_range_ns=(None, start)) == [1, 2], table
@@ -358,15 +360,15 @@ def test_a_capture_of_another_partition_is_found_by_its_ingest_id(warehouse: War
     ("ts_ns", "date"),
     [
         (None, None),
-        (0, datetime.date(1970, 1, 1)),
-        (-1, datetime.date(1969, 12, 31)),
-        (DAY_NS - 1, datetime.date(1970, 1, 1)),
+        (0, dt.date(1970, 1, 1)),
+        (-1, dt.date(1969, 12, 31)),
+        (DAY_NS - 1, dt.date(1970, 1, 1)),
         (1_772_323_200_000_000_000, FIRST_DAY),
-        (2**63 - 1, datetime.date(2262, 4, 11)),
-        (-(2**63), datetime.date(1677, 9, 21)),
+        (2**63 - 1, dt.date(2262, 4, 11)),
+        (-(2**63), dt.date(1677, 9, 21)),
     ],
 )
-def test_the_day_of_a_time(ts_ns: int | None, date: datetime.date | None) -> None:
+def test_the_day_of_a_time(ts_ns: int | None, date: dt.date | None) -> None:
     assert utc_date(ts_ns) == date
 
 

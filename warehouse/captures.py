@@ -1,0 +1,203 @@
+"""The rows of `captures` in memory: what a commit looks at to decide which captures it adds and which it replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from .errors import WarehouseError
+from .parquet import conform
+from .tables import CAPTURES
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCapture:
+    """A row of `captures` as far as an ingest needs it to decide whether a file is worth reading."""
+
+    capture_id: str
+    ingest_id: int
+    status: str
+    decoder_version: int
+    source_uri: str | None
+    file_bytes: int | None
+    content_bytes: int | None
+    modified_ns: int | None
+    first_ts_ns: int | None
+    packets_pruned_ns: int | None
+
+
+@dataclass(frozen=True)
+class KnownCaptures:
+    """The captures that are in the warehouse, by content and by place."""
+
+    by_content: Mapping[str, KnownCapture]
+    by_source: Mapping[tuple[str | None, int | None, int | None], KnownCapture]
+    file_sizes: frozenset[int | None]
+
+    def has(self, capture_id: str, decoder_version: int) -> bool:
+        """Whether this content is in, by the same or a newer decoder, and not as a file that was still growing."""
+        known = self.by_content.get(capture_id)
+        return known is not None and known.status != "growing" and known.decoder_version >= decoder_version
+
+    def unchanged(self, source_uri: str, file_bytes: int, modified_ns: int | None) -> KnownCapture | None:
+        """The capture that was read from this place, if size and time of modification are still the same."""
+        return self.by_source.get((source_uri, file_bytes, modified_ns)) if modified_ns is not None else None
+
+    def may_have(self, file_bytes: int) -> bool:
+        """Whether some capture was as large on disk; if not, an uncompressed copy of it cannot be there, so hashing first is in vain."""
+        return file_bytes in self.file_sizes
+
+
+COLUMNS = list(KnownCapture.__dataclass_fields__)
+
+
+def known_captures(rows: pa.Table) -> list[KnownCapture]:
+    """Rows of `captures` as objects."""
+    columns = [rows.column(name).to_pylist() for name in COLUMNS]
+    return [KnownCapture(*values) for values in zip(*columns, strict=True)]
+
+
+def capture_rows(captures: Sequence[Mapping[str, object]]) -> pa.Table:
+    """Rows of `captures`, given as stored columns by name, as Arrow.
+
+    Raises:
+        WarehouseError: One is not as the declaration wants it.
+    """
+    rows = []
+    for capture in captures:
+        unknown = set(capture) - set(CAPTURES.arrow_schema.names)
+        if unknown:
+            raise WarehouseError(f"captures has no stored column {', '.join(sorted(unknown))}")
+        rows.append({name: list(value.items()) if isinstance(value, Mapping) else value for name, value in capture.items()})
+    try:
+        table = pa.Table.from_pylist(rows, schema=CAPTURES.arrow_schema)
+        conform(table, CAPTURES)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise WarehouseError(f"this is no row of captures: {error}") from error
+    return table
+
+
+def select(rows: pa.Table, ingest_ids: frozenset[int] | set[int], *, inside: bool = True) -> pa.Table:
+    """The rows whose `ingest_id` is among `ingest_ids`, or is not."""
+    found = pc.is_in(rows.column("ingest_id"), pa.array(sorted(ingest_ids), pa.int64()))
+    return rows.filter(found if inside else pc.invert(found))
+
+
+@dataclass(frozen=True)
+class CapturesFile:
+    """A file of `captures`, kept in memory: files never change.
+
+    Attributes:
+        path: Path below the table's folder.
+        size: Size in bytes.
+        rows: Its rows.
+        known: The same as objects.
+    """
+
+    path: str
+    size: int
+    rows: pa.Table
+    known: list[KnownCapture]
+
+    def has_any(self, ingest_ids: set[int]) -> bool:
+        """Whether one of the attempts is in it."""
+        return bool(ingest_ids) and any(known.ingest_id in ingest_ids for known in self.known)
+
+
+@dataclass(frozen=True)
+class CapturesState:
+    """All of `captures` at one version, and the table to commit the next one through."""
+
+    dt: DeltaTable
+    files: tuple[CapturesFile, ...]
+
+    @property
+    def rows(self) -> pa.Table:
+        """The rows of `captures`."""
+        return pa.concat_tables([file.rows for file in self.files]) if self.files else CAPTURES.arrow_schema.empty_table()
+
+    def __iter__(self) -> Iterator[KnownCapture]:
+        return (known for file in self.files for known in file.known)
+
+    @property
+    def ingest_ids(self) -> frozenset[int]:
+        """The attempts that count."""
+        return frozenset(known.ingest_id for known in self)
+
+    @property
+    def burials(self) -> int:
+        """How often maintenance has given up attempts; as long as it has not changed none was given up."""
+        return self.dt.transaction_version(BURIALS) or 0
+
+    def is_dead(self, ingest_id: int) -> bool:
+        """Whether maintenance has given the attempt up and taken its rows away."""
+        return self.dt.transaction_version(dead_key(ingest_id)) is not None
+
+
+BURIALS = "dead"
+"""Application transaction in the log of `captures` that counts the commits which give up attempts."""
+
+
+def dead_key(ingest_id: int) -> str:
+    """Application transaction that marks an attempt as given up; what carries this mark can no longer be made to count."""
+    return f"dead:{ingest_id}"
+
+
+@dataclass
+class Plan:
+    """What a commit does, decided by looking at one state of `captures`.
+
+    Attributes:
+        add: Captures to add.
+        done: Captures that are there under the same `ingest_id`: an earlier try went through though it was told otherwise.
+        present: Captures that are there by another attempt.
+        replace: `ingest_id` of rows to take out.
+    """
+
+    add: list[KnownCapture] = field(default_factory=list)
+    done: list[KnownCapture] = field(default_factory=list)
+    present: list[KnownCapture] = field(default_factory=list)
+    replace: set[int] = field(default_factory=set)
+
+
+def decide(state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool) -> Plan:
+    """What to do with each capture, given what is there."""
+    by_content = {known.capture_id: known for known in state}
+    growing = {known.source_uri: known for known in state if known.status == "growing" and known.source_uri is not None}
+    plan = Plan()
+    batch: set[str] = set()
+    for capture in offered:
+        there = by_content.get(capture.capture_id)
+        grown = growing.get(capture.source_uri) if capture.source_uri is not None else None
+        if there is not None and there.ingest_id == capture.ingest_id:
+            plan.done.append(capture)
+        elif capture.capture_id in batch or (there is not None and not replace and _serves(there, capture)):
+            plan.present.append(capture)
+        elif grown is not None and not replace and _is_shorter(capture, grown):
+            plan.present.append(capture)  # another writer has read more of the same file meanwhile
+        else:
+            batch.add(capture.capture_id)
+            plan.add.append(capture)
+            if there is not None:
+                plan.replace.add(there.ingest_id)
+            if grown is not None and _is_same_recording(capture, grown):
+                plan.replace.add(grown.ingest_id)
+    return plan
+
+
+def _serves(there: KnownCapture, capture: KnownCapture) -> bool:
+    """Whether what is there is as good as the same content read again."""
+    return there.status != "growing" and there.decoder_version >= capture.decoder_version
+
+
+def _is_same_recording(capture: KnownCapture, earlier: KnownCapture) -> bool:
+    """Whether `earlier` is the beginning of `capture`, and not of a recording that had the same name before (ring buffers)."""
+    return earlier.first_ts_ns is None or capture.first_ts_ns is None or capture.first_ts_ns <= earlier.first_ts_ns
+
+
+def _is_shorter(capture: KnownCapture, earlier: KnownCapture) -> bool:
+    return _is_same_recording(capture, earlier) and (capture.content_bytes or 0) < (earlier.content_bytes or 0)
