@@ -83,6 +83,20 @@ def _per_frame(value: Callable[[Frame], object]) -> Aspect:
     return aspect
 
 
+def _interfaces(theirs: Capture, ours: Capture) -> Agreement:
+    """Whether frames of one interface of ours are of one interface of theirs.
+
+    The numbers may differ: tshark begins anew with each section of a pcapng, while ours run through the whole file.
+    """
+    result = Agreement()
+    match: dict[int | None, int] = {}
+    for number, frame, our_frame in _pairs(theirs, ours):
+        if frame.interface_id is not None:
+            found = our_frame and our_frame.interface_id
+            result.count(f"frame {number}", frame.interface_id, None if found is None else match.setdefault(found, frame.interface_id))
+    return result
+
+
 def _both_sides(value: Callable[[Frame], Ends | Ports | None]) -> Aspect:
     """Compare source and destination of the frames where either description has one; half a pair of theirs is compared by that half."""
 
@@ -160,7 +174,7 @@ ASPECTS: dict[str, Aspect] = {
     "frames": _frames,
     "times": _per_frame(lambda frame: (frame.ts_ns,)),
     "lengths": _per_frame(lambda frame: (frame.wire_length, frame.captured_length)),
-    "interfaces": _per_frame(lambda frame: frame.interface_id),
+    "interfaces": _interfaces,
     "protocols": _per_frame(lambda frame: ":".join(to_transport(frame.path))),
     "addresses": _both_sides(lambda frame: frame.outer),
     "inner addresses": _both_sides(lambda frame: frame.inner),

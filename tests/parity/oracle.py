@@ -66,7 +66,7 @@ def _frame(row: dict[str, str]) -> Frame:
         path=path,
         outer=ends,
         inner=None if nested else ends,
-        ports=None if nested or transports > 1 else ports,
+        ports=None if nested or transports > 1 or "udplite" in lower else ports,
         quoted_ports=None if only_quoted(path, TRANSPORTS) else (None, None),
         tcp_stream=None if only_quoted(path, frozenset({"tcp"})) else _integer(row["tcp_stream"]),
     )

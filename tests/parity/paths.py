@@ -7,8 +7,10 @@ belongs to a link, network, tunnel or transport layer; whatever comes directly a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 LINKS = frozenset(
-    "arcnet arp can capwap.data cfp chdlc erf erspan eth fddi fr ieee8021ad ieee8021ah infiniband ipx lisp-data llc macsec mpls "
+    "arcnet arp can capwap.data cfp chdlc erf erspan eth fddi fr ieee8021ad ieee8021ah infiniband lisp-data llc macsec mpls "
     "netlink nflog null pcap_pktdata pktap ppi ppp pppoed pppoes prism radiotap raw sll tr vlan wlan wlan_radio".split(),
 )
 """Names of link and shim layers."""
@@ -24,12 +26,18 @@ TRANSPORTS = frozenset({"tcp", "udp", "udplite", "sctp", "dccp"})
 ERRORS = frozenset({"icmp", "icmpv6"})
 """What comes after these is quoted from another packet: no node of the protocol hierarchy, and nothing that this packet carries."""
 
+_NO_LAYERS = frozenset({"", "ethertype", "pkt_comment"})
 _LOWER = LINKS | NETWORKS | TUNNELS | TRANSPORTS
 
 
 def names(protocols: str) -> tuple[str, ...]:
-    """The names of a frame.protocols text, without the pseudo layer `ethertype` and the extension headers of IPv6."""
-    return tuple(name for name in protocols.split(":") if name and name != "ethertype" and not name.startswith("ipv6."))
+    """The names of a frame.protocols text, without what is no layer."""
+    return layers(protocols.split(":"))
+
+
+def layers(found: Iterable[str]) -> tuple[str, ...]:
+    """The names without the pseudo layer `ethertype`, IPv6's extension headers, packet comments and marks of malformed packets."""
+    return tuple(name for name in found if name not in _NO_LAYERS and not name.startswith(("ipv6.", "_ws.")))
 
 
 def to_transport(path: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,25 +6,27 @@ import re
 from collections import Counter
 
 from .model import Conversation, Destination, Node
+from .paths import layers
 
 _NODE = re.compile(r"^(?P<indent> *)(?P<name>\S+) +frames:(?P<frames>\d+) bytes:(?P<bytes>\d+)$")
 _LEAF = re.compile(r"^(?P<indent> *)(?P<item>\S+) +(?P<count>\d+) ")
 _CONVERSATION = re.compile(
-    r"^(?P<a>\S+):(?P<port_a>\d+) +<-> (?P<b>\S+):(?P<port_b>\d+) +(?P<frames_to_a>\d+) (?P<bytes_to_a>\d+ \S+) +"
-    r"(?P<frames_to_b>\d+) (?P<bytes_to_b>\d+ \S+) +\d+ \d+ \S+ +[\d.]+ +[\d.]+$",
+    r"^(?P<a>\S+):(?P<port_a>\d+) +<-> (?P<b>\S+):(?P<port_b>\d+) +(?P<frames_to_a>\d+) (?P<bytes_to_a>-?\d+ \S+) +"
+    r"(?P<frames_to_b>\d+) (?P<bytes_to_b>-?\d+ \S+) +\d+ -?\d+ \S+ +-?[\d.]+ +[\d.]+$",
 )
 
 
 def hierarchy(text: str) -> dict[tuple[str, ...], Node]:
-    """Nodes of `-z io,phs` by their path. A path that comes twice is added up: tshark sorts siblings by dissector, not by name."""
+    """Nodes of `-z io,phs` by their path. Nodes that are no layers are left out, and what hangs below them counts one level up."""
     nodes: dict[tuple[str, ...], Node] = {}
     path: list[str] = []
     for line in text.splitlines():
         if match := _NODE.match(line):
             del path[len(match["indent"]) // 2 :]
             path.append(match["name"])
-            before = nodes.get(tuple(path), Node(0, 0))
-            nodes[tuple(path)] = Node(before.frames + int(match["frames"]), before.bytes + int(match["bytes"]))
+            if layers([match["name"]]):
+                before = nodes.get(layers(path), Node(0, 0))
+                nodes[layers(path)] = Node(before.frames + int(match["frames"]), before.bytes + int(match["bytes"]))
     return nodes
 
 

@@ -51,7 +51,7 @@ Filter:<No Filter>
                                                            | Frames  Bytes | | Frames  Bytes | | Frames  Bytes |      Start     |              |
 10.233.5.97:53949          <-> 172.16.0.102:22                 66 22 kB          77 10 kB         143 33 kB      638651646.886160970         9.8033
 ::1:12345                  <-> ::1:8080                         0 0 bytes         1 512 bytes       1 512 bytes     0.000000000         0.0000
-::1:12345                  <-> ::1:8080                         0 0 bytes         1 512 bytes       1 512 bytes     9.000000000         0.0000
+::1:12345                  <-> ::1:8080                         0 0 bytes         1 512 bytes       1 512 bytes    -9.000000000         0.0000
 ================================================================================
 """  # noqa: E501 - as tshark prints it
 
@@ -88,6 +88,7 @@ def share(aspect: str, theirs: Capture, ours: Capture) -> tuple[int, int]:
         ("eth:ethertype:ipv6:ipv6.hopopts:ipv6.dstopts:ipv6.routing:ah:ospf", "eth:ipv6:ah"),
         ("eth:llc:stp", "eth:llc"),
         ("usb:usbhid", "usb"),
+        ("eth:ethertype:ip:_ws.malformed", "eth:ip"),
         ("eth", "eth"),
     ],
 )
@@ -111,6 +112,16 @@ def test_the_hierarchy_is_read_from_its_indents() -> None:
         ("eth", "ip"): Node(14, 1764),
         ("eth", "ip", "udp"): Node(14, 1764),
     }
+
+
+def test_what_hangs_below_a_packet_comment_is_added_to_the_rest() -> None:
+    text = """\
+pkt_comment                              frames:2 bytes:656
+  eth                                    frames:2 bytes:656
+    ip                                   frames:1 bytes:314
+eth                                      frames:1 bytes:60
+"""
+    assert printed.hierarchy(text) == {("eth",): Node(3, 716), ("eth", "ip"): Node(1, 314)}
 
 
 def test_destinations_are_the_leaves() -> None:
@@ -169,6 +180,16 @@ def test_frames_too_many_count_unless_tshark_gave_up_before_them() -> None:
 def test_a_time_that_is_absent_must_be_absent() -> None:
     assert share("times", Capture(frames=[frame(ts_ns=None)]), Capture(frames=[frame(ts_ns=0)])) == (0, 1)
     assert share("times", Capture(frames=[frame(ts_ns=None)]), Capture(frames=[frame(ts_ns=None)])) == (1, 1)
+
+
+def test_interfaces_may_be_numbered_otherwise_but_not_mixed() -> None:
+    def capture(*interfaces: int | None) -> Capture:
+        return Capture(frames=[frame()._replace(interface_id=interface) for interface in interfaces])
+
+    assert share("interfaces", capture(0, 1, 0), capture(0, 1, 2)) == (3, 3)
+    assert share("interfaces", capture(0, 1, 0), capture(5, 5, 5)) == (2, 3)
+    assert share("interfaces", capture(0, 1), capture(0, None)) == (1, 2)
+    assert share("interfaces", capture(None, None), capture(0, 1)) == (0, 0)
 
 
 def test_addresses_count_where_either_side_has_some() -> None:
