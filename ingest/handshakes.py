@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ..warehouse.tables import HANDSHAKES
-from .columns import Columns, Int32, Int64
+from .columns import Columns, Int32
 from .formats.base import NO_TIME
 from .handshake_log import ACK, FIELDS, FIN, RST, SYN, HandshakeLog, Segments
 from .handshake_records import DURATIONS, STATUSES, no_records, to_record

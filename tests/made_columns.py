@@ -1,0 +1,131 @@
+"""Decoded columns made by hand, and what conversations they come to: for tests of streams, handshakes and flows."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from caphouse.ingest.addresses import AddressBook
+from caphouse.ingest.applications import Labels
+from caphouse.ingest.columns import AddressTable, Columns
+from caphouse.ingest.flows import Flows
+from caphouse.ingest.handshakes import Handshakes
+from caphouse.ingest.streams import Streams
+
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+PATHS = ["", "eth:ip:tcp", "eth:ip:udp", "eth:arp", "eth:ip:icmp", "eth:vlan:ip:tcp"]
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One decoded packet; the fields are those of `Columns`, addresses as text, None for absent."""
+
+    ts_ns: int = 1_700_000_000_000_000_000
+    src_ip: str | None = "10.0.0.1"
+    dst_ip: str | None = "10.0.0.2"
+    src_port: int = 40_000
+    dst_port: int = 80
+    tcp_flags: int = -1
+    tcp_seq: int = -1
+    tcp_ack: int = -1
+    payload_length: int = -1
+    transport: int = 6
+    ip_protocol: int = 6
+    ip_version: int = 4
+    interface_id: int = 0
+    vlan_id: int = -1
+    ip_ttl: int = 64
+    ip_id: int = -1
+    tcp_mss: int = -1
+    tcp_window_scale: int = -1
+    tcp_sack_permitted: bool = False
+    wire_length: int = 60
+    link_type: int = 1
+    counted_path: int = 1
+    ipv4_layers: int = 1
+    ipv6_layers: int = 0
+    tunnel_src_ip: str | None = None
+    tunnel_dst_ip: str | None = None
+    in_icmp_error: bool = False
+    error_ip_protocol: int = -1
+    error_src_port: int = -1
+    error_dst_port: int = -1
+
+
+def make_columns(packets: Sequence[Packet], first_frame: int = 1) -> Columns:
+    """The columns that the decoder would give for these packets."""
+    texts = list(dict.fromkeys(ip for packet in packets for ip in _addresses(packet) if ip is not None))
+    place = {ip: number for number, ip in enumerate(texts)}
+    addresses = [ipaddress.ip_address(ip) for ip in texts]
+    # IPv4 as 0x0000ffff_aabbccdd in the low half, as AddressTable says.
+    values = [int(address) | (0xFFFF << 32 if address.version == 4 else 0) for address in addresses]
+    columns: dict[str, Any] = {
+        "first_frame": first_frame,
+        "buffer": np.zeros(256, dtype=np.uint8),
+        "addresses": AddressTable(
+            family=np.array([address.version for address in addresses], dtype=np.int16),
+            high=np.array([value >> 64 for value in values], dtype=np.uint64),
+            low=np.array([value & 2**64 - 1 for value in values], dtype=np.uint64),
+            text=pa.array(texts, pa.string()),
+        ),
+        "macs": pa.array([], pa.string()),
+    }
+    for field in dataclasses.fields(Columns):
+        if field.name in columns:
+            continue
+        dtype = _dtype(field.type)
+        if field.name.endswith("_ip") and not field.name.startswith("error"):
+            values = [-1 if (ip := getattr(packet, field.name)) is None else place[ip] for packet in packets]
+        else:
+            values = [getattr(packet, field.name, 0 if dtype == np.bool_ else -1) for packet in packets]
+        columns[field.name] = np.array(values, dtype=dtype)
+    return Columns(**columns)
+
+
+def _addresses(packet: Packet) -> tuple[str | None, ...]:
+    return packet.src_ip, packet.dst_ip, packet.tunnel_src_ip, packet.tunnel_dst_ip
+
+
+def _dtype(annotation: object) -> type[np.generic]:
+    return {"Int16": np.int16, "Int32": np.int32, "Int64": np.int64, "Bool": np.bool_}[str(annotation)]
+
+
+@dataclass
+class Conversations:
+    """What a capture's packets come to."""
+
+    streams: list[int]
+    flow_ids: list[int]
+    flows: list[dict[str, Any]]
+    minutes: list[dict[str, Any]]
+    handshakes: list[dict[str, Any]]
+    addresses: list[dict[str, Any]]
+
+
+def converse(packets: Sequence[Packet], cuts: Sequence[int] = ()) -> Conversations:
+    """Run packets through streams, flows and handshakes in batches that begin at 0 and at `cuts`."""
+    book, streams, flows, handshakes = AddressBook(), Streams(), Flows(), Handshakes()
+    numbers: list[int] = []
+    flow_ids: list[int] = []
+    for start, end in zip([0, *cuts], [*cuts, len(packets)], strict=True):
+        columns = make_columns(packets[start:end], first_frame=start + 1)
+        renumbered = book.add(columns.addresses)
+        src, dst = renumbered[columns.src_ip], renumbered[columns.dst_ip]
+        stream = streams.number(columns, src, dst)
+        flow_id = flows.update(columns, stream, src, dst, renumbered)
+        handshakes.update(columns, stream, flow_id, src, dst)
+        numbers += stream.tolist()
+        flow_ids += flow_id.tolist()
+    count = len(flows)
+    labels = Labels(np.full(count, -1, dtype=np.int16), np.full(count, -1, dtype=np.int8), [])
+    flow_rows, minute_rows = flows.finish(book, PATHS, labels)
+    last = max((packet.ts_ns for packet in packets), default=None)
+    return Conversations(
+        numbers, flow_ids, flow_rows.to_pylist(), minute_rows.to_pylist(), handshakes.finish(book, last).to_pylist(), book.to_arrow().to_pylist()
+    )
