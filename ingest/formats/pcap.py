@@ -1,14 +1,10 @@
-"""Classic pcap in all its variants (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-03.html, and what became of it elsewhere).
-
-A file header of 24 bytes, then records: seconds, fraction, captured length, length on the wire, and in some variants more.
-"""
+"""Classic pcap (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-03.html) in all its variants, for which see `pcap_variants`."""
 
 from __future__ import annotations
 
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,66 +13,57 @@ from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
 from .base import BATCH_BYTES, BATCH_PACKETS, Interface, PacketBatch, Problem, ReaderState
 from .link_types import largest_packet
+from .pcap_variants import FILE_HEADER_BYTES, VARIANTS, choose_variant, read_file_header
 from .pseudo_headers import has_pseudo_header, without_pseudo_headers
 from .records import Int64, Layout, walk
 from .registry import Format
 
-FILE_HEADER_BYTES = 24
+PROBE_BYTES = 1 << 20
+"""Bytes in which the variant is looked for: three records of the usual largest size."""
 LARGEST_WIRE_LENGTH = (1 << 31) - 1
 """A length on the wire beyond this is damage; Wireshark counts this many bytes for it, and so do we."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A kind of classic pcap.
-
-    Attributes:
-        name: Wireshark's name of it (`editcap -F`).
-        magic: The number that its files begin with, in their byte order.
-        record_header_bytes: Bytes before each packet.
-        unit_ns: Nanoseconds that the fraction of a time counts in.
-        extra_header_bytes: Bytes between the file header and the first record.
-    """
-
-    name: str
-    magic: int
-    record_header_bytes: int = 16
-    unit_ns: int = 1000
-    extra_header_bytes: int = 0
-
-
-VARIANTS = (
-    Variant("pcap", 0xA1B2C3D4),
-    Variant("nsecpcap", 0xA1B23C4D, unit_ns=1),
-    Variant("modpcap", 0xA1B2CD34, record_header_bytes=24),
-)
 
 
 class PcapReader:
     """Reads classic pcap; see `base.Reader`."""
 
-    def __init__(self, content: Content, variant: Variant, order: str) -> None:
-        window = content.window(FILE_HEADER_BYTES, FILE_HEADER_BYTES)
-        self.format = variant.name
+    def __init__(self, content: Content) -> None:
+        window = content.window(FILE_HEADER_BYTES, PROBE_BYTES)
+        self.format = "pcap"
         self.state = ReaderState()
         self._content = content
-        self._variant = variant
         if window.size < FILE_HEADER_BYTES:
             self.state.problems.append(Problem(0, "the file ends inside its header", kind="cut-short"))
             return
-        major, _minor, _zone, _accuracy, snap_length, network = struct.unpack_from(order + "HHiIII", window.buffer, 4)
-        if major < 2:
-            raise UnsupportedFormat(f"pcap version {major} is not read", source=content.name, offset=4)
-        if network & 0x03FF_0000:
-            raise UnsupportedFormat(
-                f"the reserved bits of pcap's link type are not zero (0x{network:08x})", source=content.name, offset=20
-            )
-        self._link_type = network & 0xFFFF
-        most = variant.record_header_bytes + largest_packet(self._link_type)
-        guess = partial(_like, order=order, unit_ns=variant.unit_ns)
-        self._layout = Layout(order + "I", 8, variant.record_header_bytes, variant.record_header_bytes, most, guess=guess)
-        self._record = np.dtype([("sec", order + "u4"), ("frac", order + "u4"), ("captured", order + "u4"), ("wire", order + "u4")])
-        self.state.interfaces.append(Interface(self._link_type, snap_length, float(variant.unit_ns)))
+        header = read_file_header(window.buffer[:FILE_HEADER_BYTES].tobytes())
+        if header.major < 2:
+            raise UnsupportedFormat(f"pcap version {header.major}.{header.minor} is not read", source=content.name, offset=4)
+        if header.network & 0x03FF_0000:  # Wireshark refuses it, too: what the link type is cannot be known
+            reason = f"pcap whose reserved link-type bits are not zero (0x{header.network:08x}) is not read"
+            raise UnsupportedFormat(reason, source=content.name, offset=20)
+        variant = choose_variant(header, window.buffer[FILE_HEADER_BYTES : window.size], whole=window.last)
+        self.format = variant.name
+        self._variant = variant
+        self._link_type = header.link_type
+        code = header.order + "u4"
+        self._record = np.dtype(
+            {
+                "names": ["seconds", "fraction", "captured", "wire"],
+                "formats": [code] * 4,
+                "offsets": [0, 4, variant.captured_at, variant.wire_at],
+                "itemsize": 16,
+            }
+        )
+        self._layout = Layout(
+            header.order + "I",
+            variant.captured_at,
+            variant.record_header_bytes,
+            variant.record_header_bytes,
+            variant.record_header_bytes + largest_packet(self._link_type),
+            or_length_at=variant.wire_at if variant.either else None,
+            guess=partial(_like, order=header.order, unit_ns=variant.unit_ns),
+        )
+        self.state.interfaces.append(Interface(self._link_type, header.snap_length, float(variant.unit_ns)))
 
     def batches(self) -> Iterator[PacketBatch]:
         """See `base.Reader`."""
@@ -105,25 +92,28 @@ class PcapReader:
             least = found.missing
 
     def _batch(self, window: Window, starts: Int64, first_frame: int) -> PacketBatch:
-        buffer = window.buffer
+        buffer, variant = window.buffer, self._variant
         rows = np.ndarray((len(buffer) - 15,), "V16", buffer=buffer, strides=(1,))[starts].view(self._record)
-        size = len(starts)
+        captured, wire = rows["captured"].astype(np.int64), rows["wire"].astype(np.int64)
+        if variant.either:
+            captured, wire = np.minimum(captured, wire), np.maximum(captured, wire)
+        padding = np.minimum(captured, variant.padding)
         return PacketBatch(
             buffer=buffer,
-            offset=starts + self._layout.base,
-            captured_length=rows["captured"].astype(np.int64),
-            wire_length=np.minimum(rows["wire"].astype(np.int64), LARGEST_WIRE_LENGTH),
+            offset=starts + variant.record_header_bytes + padding,
+            captured_length=captured - padding,
+            wire_length=np.minimum(np.maximum(wire - padding, 0), LARGEST_WIRE_LENGTH),
             # A fraction of a second or more carries over: the sum is what the two numbers say.
-            ts_ns=rows["sec"].astype(np.int64) * 1_000_000_000 + rows["frac"].astype(np.int64) * self._variant.unit_ns,
-            interface_id=np.zeros(size, dtype=np.int32),
-            link_type=np.full(size, self._link_type, dtype=np.int32),
+            ts_ns=rows["seconds"].astype(np.int64) * 1_000_000_000 + rows["fraction"].astype(np.int64) * variant.unit_ns,
+            interface_id=np.zeros(len(starts), dtype=np.int32),
+            link_type=np.full(len(starts), self._link_type, dtype=np.int32),
             record_offset=starts + window.position,
             first_frame=first_frame,
         )
 
 
 def _like(record: bytes, *, order: str, unit_ns: int) -> tuple[re.Pattern[bytes], int]:
-    """What records look like near `record`; see `Layout.guess`: within hours of its time, with lengths below 5 * 2**16."""
+    """What records look like near `record`, see `Layout.guess`: within hours of its time, and with lengths below 5 * 2**16."""
     if order == "<":
         fraction = rb"..[\0-\x0f]\0" if unit_ns > 1 else rb"...[\0-\x3b]"
         return re.compile(re.escape(record[2:4]) + fraction + rb"..[\0-\4]\0" * 2, re.DOTALL), 2
@@ -131,11 +121,4 @@ def _like(record: bytes, *, order: str, unit_ns: int) -> tuple[re.Pattern[bytes]
     return re.compile(re.escape(record[:2]) + b".." + fraction + rb"\0[\0-\4].." * 2, re.DOTALL), 0
 
 
-def _formats() -> Iterator[Format]:
-    for variant in VARIANTS:
-        for order in "<>":
-            magic = struct.pack(order + "I", variant.magic)
-            yield Format("pcap", magic, lambda content, variant=variant, order=order: PcapReader(content, variant, order))
-
-
-FORMATS = tuple(_formats())
+FORMATS = tuple(Format("pcap", struct.pack(order + "I", magic), PcapReader) for magic in VARIANTS for order in "<>")

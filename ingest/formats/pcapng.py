@@ -178,8 +178,9 @@ class PcapngReader:
             return
         if len(body) < 8:
             self.state.problems.append(Problem(offset, "an interface description that is too short"))
-            body = body.ljust(8, b"\0")
-        link_type, _reserved, snap_length = struct.unpack_from(self._order + "HHI", body)
+            link_type, snap_length = NO_LINK_TYPE, 0
+        else:
+            link_type, snap_length = struct.unpack_from(self._order + "HxxI", body)
         interface = Interface(link_type, snap_length)
         resolution, offset_seconds = MICROSECONDS, 0
         for code, value in options(body[8:], self._order):

@@ -40,6 +40,7 @@ class Layout:
         least: Fewer bytes are impossible for a record; all of its head that is looked at lies within them.
         most: More are, too.
         align: A power of two.
+        or_length_at: Where another number stands that may be the length instead: the smaller one of the two is it.
         guess: Given the beginning of a record, makes a pattern that records near it match, and tells how many bytes after a record's
             beginning the pattern begins.
     """
@@ -50,6 +51,7 @@ class Layout:
     least: int
     most: int
     align: int = 1
+    or_length_at: int | None = None
     guess: Callable[[bytes], tuple[re.Pattern[bytes], int]] | None = None
 
 
@@ -108,6 +110,8 @@ def walk_plainly(buffer: Bytes, begin: int, end: int, layout: Layout, until: fro
             missing = least
             break
         (length,) = read(view, position + length_at)
+        if layout.or_length_at is not None:
+            length = min(length, read(view, position + layout.or_length_at)[0])
         size = base + length + low & ~low
         if not least <= size <= most:
             damage = f"a record of {base + length:,} bytes, which is impossible"
@@ -124,7 +128,7 @@ def _lane_starts(buffer: Bytes, begin: int, end: int, layout: Layout) -> list[in
     """Where lanes begin: the first at `begin`, the others where a record seems to begin."""
     lanes = [begin]
     count = (end - begin) // LANE_BYTES
-    if layout.guess is None or count < LEAST_LANES:
+    if layout.guess is None or layout.or_length_at is not None or count < LEAST_LANES:
         return lanes
     pattern, shift = layout.guess(buffer[begin : begin + layout.least].tobytes())
     view = memoryview(buffer)
