@@ -99,7 +99,7 @@ def ingested(folder: Path, packets: int) -> Iterator[Template]:
 
 def replicate(template: Template, copy: Copy) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """A row of `captures` and the rows of the other tables, as another capture would have given them."""
-    shift = (copy.first_ns - template.capture["first_ts_ns"]) // MINUTE_NS * MINUTE_NS
+    shift = -((template.capture["first_ts_ns"] - copy.first_ns) // MINUTE_NS) * MINUTE_NS
     ingest_id = secrets.randbits(63)
     capture = {name: value + shift if _is_instant(name) and value is not None else value for name, value in template.capture.items()}
     capture |= {
