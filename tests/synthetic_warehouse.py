@@ -112,6 +112,7 @@ def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row
                 "protocols": ["eth:ip:tcp"] * packets,
                 "src_ip": [addresses[flow] for flow in flow_of],
                 "wire_length": [84] * packets,
+                "captured_length": [84] * packets,
             },
         ),
         "flows": table(
@@ -122,6 +123,7 @@ def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row
                 "client_ip": addresses,
                 "protocols": ["eth:ip:tcp"] * flows,
                 "packets_to_server": in_flow,
+                "bytes_to_server": [84 * count for count in in_flow],
                 "first_ts_ns": times[:flows],
                 "last_ts_ns": times[-flows:],
             },
@@ -133,6 +135,7 @@ def capture(name: str, *, packets: int = 40, day: int = 0, flows: int = 4, **row
                 "flow_id": list(range(flows)),
                 "minute": [start // 60_000_000_000] * flows,
                 "packets_to_server": in_flow,
+                "bytes_to_server": [84 * count for count in in_flow],
             },
         ),
         "handshakes": table(

@@ -156,6 +156,11 @@ class Location:
 
         return bool(self.filesystem().get_file_info(self.path).type != pafs.FileType.NotFound)
 
+    def size(self) -> int | None:
+        """Bytes of the file; None when there is none."""
+        size = self.filesystem().get_file_info(self.path).size
+        return None if size is None else int(size)
+
     def entries(self, *, recursive: bool = True) -> Iterator[Entry]:
         """The files below this folder, sorted by path; none when there is no such folder."""
         import pyarrow.fs as pafs

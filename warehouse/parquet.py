@@ -50,7 +50,7 @@ class Written:
     bounds: dict[str, Bounds]
 
 
-def _is_dictionary(column: Column) -> bool:
+def is_dictionary(column: Column) -> bool:
     """Whether Arrow's dictionary goes straight into Parquet's: for repeated text."""
     return column.type is Type.VARCHAR and column.encoding is Encoding.DICTIONARY
 
@@ -59,7 +59,7 @@ def writer_schema(table: Table) -> pa.Schema:
     """The schema of what is handed to Parquet: `table.arrow_schema` with repeated text as dictionaries."""
     fields = []
     for column, declared in zip(table.stored, table.arrow_schema, strict=True):
-        fields.append(declared.with_type(DICTIONARY_TYPE) if _is_dictionary(column) else declared)
+        fields.append(declared.with_type(DICTIONARY_TYPE) if is_dictionary(column) else declared)
     return pa.schema(fields)
 
 

@@ -6,6 +6,7 @@ Neither this module nor those it imports load deltalake: worker processes write,
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import threading
 from collections import defaultdict, deque
@@ -13,6 +14,8 @@ from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from blake3 import blake3
 
 from .parquet import ROW_GROUP_ROWS, Bounds, ParquetSink, conform
 from .tables import BY_NAME
@@ -33,6 +36,8 @@ BUFFERED_ROWS = 2 * ROW_GROUP_ROWS
 
 MOST_PENDING = 2
 """Row groups that may wait to be encoded; more would only take memory."""
+
+DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{32})\.parquet$")
 
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 """Folder name of NULL, by the convention that Delta, Hive and Spark share."""
@@ -63,32 +68,49 @@ Partition = tuple[str, "dt.date | None"]
 
 
 class OpenFile:
-    """A data file while it is written: a local one under a name that no reader of '*.parquet' takes for a table's."""
+    """A data file while it is written: a local one under a name that no reader of '*.parquet' takes for a table's.
+
+    The name of a local file ends in the digest of its content, so that any change to it can be noticed. In object storage, where
+    files cannot be given a name afterwards, the storage itself sees to that.
+    """
 
     def __init__(self, root: Location, table: str, date: dt.date | None) -> None:
         self.table = table
         self.date = date
-        folder = root.join(table)
-        name = f"{secrets.token_hex(16)}.parquet"
+        self._name = secrets.token_hex(8)
         # captures is small and rewritten as a whole: it has no partitions.
-        self._path = name if table == "captures" else f"date={date.isoformat() if date else NO_DATE}/{name}"
-        self._final = folder.join(*self._path.split("/"))
-        self._final.parent.make_folder()
-        self._temporary = self._final.parent.join(f".{name}.part") if root.is_local else self._final
-        self.sink = ParquetSink(BY_NAME[table], self._temporary.open_output())
+        self._folder = "" if table == "captures" else f"date={date.isoformat() if date else NO_DATE}/"
+        self._parent = root.join(table, self._folder)
+        self._parent.make_folder()
+        self._is_local = root.is_local
+        self._output = self._parent.join(f".{self._name}.part" if self._is_local else f"{self._name}.parquet")
+        self.sink = ParquetSink(BY_NAME[table], self._output.open_output())
 
     def finish(self) -> DataFile:
         """Complete the file and give it its name."""
         written = self.sink.close()
-        if self._temporary is not self._final:
-            _sync(self._temporary.path)
-            Path(self._temporary.path).replace(self._final.path)
-        return DataFile(self.table, self._path, self.date, written.bytes, written.rows, written.bounds)
+        name = self._output.name
+        if self._is_local:
+            _sync(self._output.path)
+            name = f"{self._name}-{_digest(self._output.path)}.parquet"
+            Path(self._output.path).replace(self._parent.join(name).path)
+        return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds)
 
     def abandon(self) -> None:
         """Remove what was written."""
         self.sink.abandon()
-        self._temporary.delete()
+        self._output.delete()
+
+
+def is_unharmed(location: Location) -> bool:
+    """Whether a data file's content is what was written; True where its name does not tell."""
+    match = DIGEST_IN_NAME.search(location.name)
+    return match is None or not location.is_local or _digest(location.path) == match[1]
+
+
+def _digest(path: str) -> str:
+    """The first 128 bits of a file's BLAKE3, in hexadecimal digits."""
+    return blake3().update_mmap(path).hexdigest(length=16)
 
 
 def _sync(path: str) -> None:
