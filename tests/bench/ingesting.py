@@ -55,7 +55,7 @@ def peers(inputs: Inputs, rounds: int) -> Iterator[str]:
     yield from table(PEER_HEADINGS, rows)
     for peer in PEERS:
         if missing := peer.missing():
-            yield f"not measured: {peer.name} ({', '.join(need.removeprefix('python:') for need in missing)} not installed)"
+            yield f"not measured: {peer.name} ({', '.join(missing)} not on the PATH)"
     yield f"a peak below {megabytes(floor_bytes())} MB cannot be told from it"
     yield ""
     yield from table(
