@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from caphouse.warehouse import compaction
+from caphouse.warehouse.errors import WarehouseConflict
 from caphouse.warehouse.schema import Type
 from caphouse.warehouse.store import CommitResult, DataFile, Warehouse
 from caphouse.warehouse.tables import BY_NAME
@@ -181,7 +183,22 @@ def ingest_all(path: str, names: list[str], per_commit: int, seed: int) -> None:
     known = warehouse.known()
     names = [name for name in random.Random(seed).sample(names, len(names)) if not known.has(capture_id(name), 1)]
     for start in range(0, len(names), per_commit):
-        ingest(warehouse, [capture(name, day=int(name) % 3) for name in names[start : start + per_commit]])
+        for _ in range(100):
+            try:
+                ingest(warehouse, [capture(name, day=int(name) % 3) for name in names[start : start + per_commit]])
+            except WarehouseConflict:
+                continue
+            break
+        else:
+            raise AssertionError("never let in")
+
+
+def compact_until(path: str, stop: Event) -> None:
+    """A process that compacts again and again, and spares no attempt that does not count yet."""
+    compaction.GRACE_SECONDS = -1
+    warehouse = Warehouse.open(path)
+    while not stop.is_set():
+        compaction.compact(warehouse)
 
 
 def grow(path: str, steps: int) -> None:

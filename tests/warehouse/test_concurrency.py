@@ -6,14 +6,17 @@ import multiprocessing
 import os
 import random
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
 import synthetic_warehouse
-from synthetic_warehouse import grow, ingest_all, live, read_until
+from synthetic_warehouse import compact_until, grow, ingest_all, live, read_until
 
+from caphouse.warehouse import compaction
 from caphouse.warehouse.store import Warehouse
 from caphouse.warehouse.tables import TABLES
+from caphouse.warehouse.verification import verify
 
 NAMES = [str(index) for index in range(24)]
 ROWS = {"interfaces": 1, "packets": 40, "flows": 4, "flow_minutes": 4, "handshakes": 4, "addresses": 4}
@@ -85,7 +88,7 @@ def test_writers_of_the_same_captures_and_readers_at_once(tmp_path: Path) -> Non
 
 
 def test_a_warehouse_made_by_several_at_once(tmp_path: Path) -> None:
-    for attempt in range(3):
+    for attempt in range(2):
         path = str(tmp_path / f"warehouse {attempt}")
         makers = [start(ingest_all, path, NAMES[:3], 3, attempt) for _ in range(4)]
         for maker in makers:
@@ -110,3 +113,34 @@ def test_a_grown_file_is_replaced_while_readers_look(tmp_path: Path) -> None:
     warehouse = Warehouse.open(path)
     assert warehouse.snapshot().captures["packets"].to_pylist() == [120]
     assert live(warehouse, "packets").num_rows == 120
+
+
+def test_compaction_runs_and_is_killed_while_others_write_and_read(tmp_path: Path) -> None:
+    """The compactor spares no attempt that does not count yet, which is harsher than it ever is in practice."""
+    path = str(tmp_path / "warehouse")
+    Warehouse.create(path)
+    seed = random.randrange(10**6)
+    rng = random.Random(seed)
+    with CONTEXT.Manager() as manager:
+        stop, seen = manager.Event(), manager.list()
+        reader = start(read_until, path, stop, seen)
+        writers = [start(ingest_all, path, NAMES, per_commit, seed + per_commit) for per_commit in (1, 3)]
+        while any(writer.is_alive() for writer in writers):
+            compactor = start(compact_until, path, stop)
+            compactor.join(rng.uniform(0.1, 0.6))
+            assert compactor.exitcode is None, f"seed {seed}"
+            assert compactor.pid is not None
+            os.kill(compactor.pid, signal.SIGKILL)
+            compactor.join()
+        last = start(compact_until, path, stop)
+        time.sleep(0.5)
+        stop.set()
+        for process in (reader, last, *writers):
+            process.join()
+            assert process.exitcode == 0, f"seed {seed}"
+        assert [complaint for complaint in seen if not complaint.startswith("looks")] == [], f"seed {seed}"
+    warehouse = Warehouse.open(path)
+    exact(warehouse, NAMES)
+    compaction.compact(warehouse)
+    exact(warehouse, NAMES)
+    assert not verify(warehouse).damaged

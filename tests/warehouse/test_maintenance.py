@@ -312,9 +312,10 @@ def test_an_export_is_plain_parquet_with_capture_ids(warehouse: Warehouse, tmp_p
     assert rows == {
         "captures": 4, "interfaces": 4, "packets": 120, "flows": 12, "flow_minutes": 12, "handshakes": 12, "addresses": 12,
     }  # fmt: skip
-    found = duckdb.sql(f"select capture_id, count(*), min(frame_number), max(frame_number) from '{target}/packets/**/*.parquet' group by 1")
+    connection = duckdb.connect()
+    found = connection.execute(f"select capture_id, count(*), min(frame_number), max(frame_number) from '{target}/packets/**/*.parquet' group by 1")
     assert sorted(found.fetchall()) == sorted((item.row["capture_id"], 40, 1, 40) for item in items)
-    names = duckdb.sql(f"select * from '{target}/flows/**/*.parquet' limit 0").columns
+    names = [column[0] for column in connection.execute(f"select * from '{target}/flows/**/*.parquet' limit 0").description]
     assert names[0] == "capture_id"
     assert "ingest_id" not in names
     with pytest.raises(UsageError, match="must be empty"):
