@@ -8,6 +8,7 @@ over one row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,43 @@ HEAD_BYTES = 128
 
 Int64 = npt.NDArray[np.int64]
 
-_ABSENT_16 = ("vlan_id", "ip_version", "ip_protocol", "ip_ttl", "ip_dscp", "icmp_type", "icmp_code", "error_ip_protocol", "transport",
-              "tcp_flags", "tcp_window_scale")
-_ABSENT_32 = ("ip_fragment_offset", "src_port", "dst_port", "error_src_port", "error_dst_port", "tcp_window", "tcp_mss")
-_ABSENT_64 = ("ip_id", "payload_length", "tcp_seq", "tcp_ack", "tcp_ts_val", "tcp_ts_ecr")
-_FALSE = ("ip_more_fragments", "in_icmp_error", "tcp_sack_permitted")
+_DEFAULTS: dict[str, np.generic] = {
+    **dict.fromkeys(
+        ("vlan_id", "ip_version", "ip_protocol", "ip_ttl", "ip_dscp", "icmp_type", "icmp_code", "error_ip_protocol", "transport",
+         "tcp_flags", "tcp_window_scale"),
+        np.int16(-1),
+    ),
+    **dict.fromkeys(("ipv4_layers", "ipv6_layers"), np.int16(0)),
+    **dict.fromkeys(
+        ("ip_fragment_offset", "src_port", "dst_port", "error_src_port", "error_dst_port", "tcp_window", "tcp_mss"), np.int32(-1)
+    ),
+    **dict.fromkeys(("ip_id", "payload_length", "tcp_seq", "tcp_ack", "tcp_ts_val", "tcp_ts_ecr"), np.int64(-1)),
+    **dict.fromkeys(("payload_offset", "payload_captured"), np.int64(0)),
+    **dict.fromkeys(("ip_more_fragments", "in_icmp_error", "tcp_sack_permitted"), np.False_),
+}  # fmt: skip
+"""The columns that protocols set, and what a packet has where none does."""
+
+
+class Arrays(dict[str, npt.NDArray[Any]]):
+    """The columns of a batch by name, each made when it is first asked for: most batches have no VLAN, no fragment, no ICMP error."""
+
+    _WORKING: Mapping[str, np.generic] = {"mac_dst": np.uint64(0), "mac_src": np.uint64(0), "has_mac": np.False_}
+    """Columns that only the decoder itself needs."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+
+    def __missing__(self, name: str) -> npt.NDArray[Any]:
+        default = _DEFAULTS.get(name, self._WORKING.get(name))
+        if default is None:
+            raise KeyError(name)
+        made = self[name] = np.full(self._size, default)
+        return made
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A column as it is now; one that was never asked for is its default in a read-only array without memory of its own."""
+        return self[name] if name in self else np.broadcast_to(_DEFAULTS[name], self._size)
 
 
 class AddressSlot:
@@ -66,6 +99,10 @@ class AddressSlot:
         self.high[rows] = high
         self.low[rows] = low
 
+    def clear(self, rows: Int64) -> None:
+        """Let the packets `rows` have no address."""
+        self.family[rows] = 0
+
     def copy_from(self, other: AddressSlot, rows: Int64) -> None:
         """Take over the addresses of the packets `rows` from `other`."""
         self.family[rows] = other.family[rows]
@@ -85,19 +122,7 @@ class Frames:
         self.registry = protocols
         self.data = protocols.number("data")
         self.paths = paths
-        self.arrays: dict[str, npt.NDArray[Any]] = {}
-        for names, dtype in ((_ABSENT_16, np.int16), (_ABSENT_32, np.int32), (_ABSENT_64, np.int64)):
-            for name in names:
-                self.arrays[name] = np.full(size, -1, dtype=dtype)
-        for name in _FALSE:
-            self.arrays[name] = np.zeros(size, dtype=np.bool_)
-        for name in ("ipv4_layers", "ipv6_layers"):
-            self.arrays[name] = np.zeros(size, dtype=np.int16)
-        for name in ("payload_offset", "payload_captured"):
-            self.arrays[name] = np.zeros(size, dtype=np.int64)
-        self.arrays["mac_dst"] = np.zeros(size, dtype=np.uint64)
-        self.arrays["mac_src"] = np.zeros(size, dtype=np.uint64)
-        self.arrays["has_mac"] = np.zeros(size, dtype=np.bool_)
+        self.arrays = Arrays(size)
         self.path = np.full(size, ROOT, dtype=np.int32)
         self.counted_path = np.full(size, ROOT, dtype=np.int32)
         self.layers = np.zeros(size, dtype=np.int16)
@@ -212,7 +237,12 @@ class Frames:
             layer = _join(self._waiting.pop(key))
             protocol = protocols[number]
             if protocol.accept is not None:
-                layer = layer.select(protocol.accept(layer))
+                accepted = protocol.accept(layer)
+                if protocol.otherwise and not accepted.all():
+                    self.queue(layer, self.registry.number(protocol.otherwise), 0, ~accepted)
+                layer = layer.select(accepted)
+            if embedded:
+                layer = layer.select(layer.reported >= protocol.quoted_bytes)
             if "udp.port" in protocol.under:
                 # What a tunnel carries is no payload for an application to be found in.
                 self.arrays["payload_captured"][layer.rows] = 0
@@ -280,8 +310,7 @@ class Decoder:
             eth_dst=eth_dst,
             macs=macs,
             **numbers,
-            **{name: arrays[name] for name in (*_ABSENT_16, *_ABSENT_32, *_ABSENT_64, *_FALSE)},
-            **{name: arrays[name] for name in ("ipv4_layers", "ipv6_layers", "payload_offset", "payload_captured")},
+            **{name: arrays.column(name) for name in _DEFAULTS},
         )
 
     def _start(self, frames: Frames) -> npt.NDArray[np.bool_]:
@@ -306,7 +335,7 @@ class Decoder:
         return named & self._dissected[numbers]
 
 
-def _macs(arrays: dict[str, npt.NDArray[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], pa.Array]:
+def _macs(arrays: Arrays) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], pa.Array]:
     """Indexes (int32[n], int32[n]; -1 without) of the destination and source MAC addresses, and the texts of the distinct ones."""
     has = arrays["has_mac"]
     size = len(has)

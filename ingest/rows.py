@@ -66,6 +66,8 @@ def _number(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
     """Integers of the column's type, NULL where they are negative."""
     if not len(values):
         return pa.array([], kind)
+    if values.strides == (0,) and values[0] < 0:
+        return pa.nulls(len(values), kind)
     # One pass that most columns of most batches pass or fail as a whole.
     if values.min() >= 0:
         return pa.array(values.astype(kind.to_pandas_dtype(), copy=False))
