@@ -16,6 +16,7 @@ import typer
 from ..warehouse.errors import CaphouseError, CaptureError, UsageError
 from . import ask, ingest, reports
 from .options import ExitCode
+from .output import ReaderLeft
 from .terminal import say
 
 
@@ -56,8 +57,8 @@ def _run(arguments: list[str]) -> ExitCode:
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`). What Python would still flush at exit goes nowhere.
+    except (ReaderLeft, BrokenPipeError):
+        # What Python would still flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FINE
     except CaphouseError as error:

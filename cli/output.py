@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ _SUFFIXES = {
 }
 
 BATCH_ROWS = 65_536
+
+
+class ReaderLeft(Exception):
+    """Whoever read standard output has seen enough (`| head`)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def write(reader: pa.RecordBatchReader, form: Format | None, output: Path | None
     Raises:
         UsageError: See `choose`.
         OSError: The file cannot be written.
-        BrokenPipeError: Nobody reads standard output any more.
+        ReaderLeft: Nobody reads standard output any more.
     """
     chosen = choose(form, output)
     presentation = presentation or Presentation()
@@ -93,7 +98,7 @@ def write(reader: pa.RecordBatchReader, form: Format | None, output: Path | None
             from . import tables
 
             render = tables.markdown if chosen is Format.MARKDOWN else tables.table
-            width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else None
+            width = shutil.get_terminal_size().columns if terminal else None
             file.write(render(reader, presentation, width=width).encode())
 
 
@@ -119,6 +124,9 @@ def _standard_output() -> Iterator[BinaryIO]:
         sys.stdout.flush()
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # typer would end the process with exit code 1.
+        raise ReaderLeft from None
     except (AttributeError, UnsupportedOperation):
         # Standard output was replaced by text in memory.
         held = BytesIO()

@@ -161,6 +161,7 @@ def _parse(path: Path) -> Definition:
     return definition
 
 
+@cache
 def _folder(name: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((_FOLDER / name).glob("*.sql"))}
 
@@ -168,6 +169,12 @@ def _folder(name: str) -> dict[str, Path]:
 def view_names() -> list[str]:
     """Names of all views, internal ones too, sorted."""
     return list(_folder("views"))
+
+
+@cache
+def public_names() -> tuple[str, ...]:
+    """Names of the tables and of the views that are not internal, tables first."""
+    return (*BY_NAME, *(name for name in view_names() if not name.startswith("_")))
 
 
 def report_names() -> list[str]:

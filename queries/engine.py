@@ -8,40 +8,24 @@ The files of a report are chosen from the warehouse's log before DuckDB opens an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import duckdb
 
 from ..warehouse.errors import UsageError
 from ..warehouse.store import Warehouse
-from ..warehouse.tables import BY_NAME, TABLES
 from . import catalog, relations
-from .scope import MINUTE_NS, Range, Scope, instant
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from .definitions import EVERYTHING, Definitions, Snapshot
+from .scope import Scope, instant
 
 MACROS = Path(__file__).parent / "macros.sql"
 
-_ROW_TIMES = {"packets": "ts_ns", "handshakes": "first_ts_ns"}
-_EVERYTHING = Scope()
-
-
-class Snapshot(Protocol):
-    """What the engine needs of `warehouse.snapshot.Snapshot`."""
-
-    @property
-    def captures(self) -> pa.Table:
-        """All rows of `captures`, stored columns."""
-        ...
-
-    def uris(self, table: str, *, time_range_ns: Range | None = None, ingest_ids: Collection[int] | None = None) -> list[str]:
-        """Paths or URIs of the table's files that may hold rows of that time and of these ingests."""
-        ...
+_LISTINGS = {"show", "describe", "information_schema", "pg_catalog", "pragma", "pragma_table_info", "sqlite_master", "query", "query_table"}
+"""Words of statements that list what there is, or name it in other ways than as it stands."""
 
 
 class Source(Protocol):
@@ -91,12 +75,10 @@ class Session:
 
     def close(self) -> None:
         """Frees DuckDB's memory; relations of this session can no longer be read."""
-        if "connection" in self.__dict__:
-            self.connection.close()
-            del self.__dict__["connection"]
-        if "_database" in self.__dict__:
-            self._database.close()
-            del self.__dict__["_database"]
+        for name in ("_free", "_database", "connection"):
+            held = self.__dict__.pop(name, None)
+            if held is not None:
+                (held[0] if name == "_free" else held).close()
 
     def refresh(self) -> None:
         """Moves on to the warehouse as it is now."""
@@ -108,51 +90,65 @@ class Session:
         return connect()
 
     @cached_property
+    def _free(self) -> tuple[duckdb.DuckDBPyConnection, Definitions]:
+        """The connection for free SQL, and the names on it."""
+        connection = connect()
+        definitions = Definitions(connection, self._snapshot, EVERYTHING, temporary=False)
+        if self._sandbox is not None:
+            connection.execute(f"set allowed_directories = [{relations.quoted(self._sandbox)}]")
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
+        return connection, definitions
+
+    @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with all tables and views, commented.
 
         In memory: what is created or changed on it is gone with the session and never reaches the warehouse.
         """
-        connection = connect()
-        names = catalog.in_order([table.name for table in TABLES] + [name for name in catalog.view_names() if not name.startswith("_")])
-        self._define(connection, names, _EVERYTHING, temporary=False)
+        connection, definitions = self._free
+        names = catalog.public_names()
+        definitions.ensure(names)
+        known = {*names, *catalog.view_names()}
         columns: dict[str, list[str]] = {}
-        for name, column in connection.execute(
-            "select table_name, column_name from duckdb_columns() where not internal order by column_index"
-        ).fetchall():
+        query = "select table_name, column_name from duckdb_columns() where not internal order by column_index"
+        for name, column in connection.execute(query).fetchall():
             columns.setdefault(name, []).append(column)
-        connection.execute(relations.comments(names, columns))
-        if self._sandbox is not None:
-            connection.execute(f"set allowed_directories = [{relations.quoted(self._sandbox)}]")
-            connection.execute("set enable_external_access = false")
-            connection.execute("set lock_configuration = true")
+        connection.execute(relations.comments([name for name in columns if name in known], columns))
         return connection
 
     def sql(self, query: str, **params: object) -> duckdb.DuckDBPyRelation:
         """Runs SQL over the tables and views.
 
         Args:
-            query: One statement of DuckDB's SQL; `$name` stands for the parameter of that name.
+            query: A statement of DuckDB's SQL, or several, the rows being those of the last; `$name` in the last stands for the
+                parameter of that name.
             params: Values of the parameters, bound, never pasted.
 
         Returns:
             A relation: read it with `.fetchall()`, `.to_arrow_table()`, `.df()`, ...; without rows for statements that give none.
 
         Raises:
-            UsageError: The statement is empty, or the sandbox does not allow it.
+            UsageError: There is no statement, or the sandbox does not allow it.
             duckdb.Error: DuckDB refuses it.
         """
-        statements = self.connection.extract_statements(query)
+        connection, definitions = self._free
+        words = set(re.findall(r"\w+", query.lower()))
+        if any(word in _LISTINGS or word.startswith("duckdb_") for word in words):
+            connection = self.connection
+        else:
+            definitions.ensure(words.intersection(catalog.public_names()))
+        statements = connection.extract_statements(query)
         if not statements:
             raise UsageError("there is no SQL statement to run")
         if self._sandbox is not None and any(statement.type != duckdb.StatementType.SELECT for statement in statements):
             raise UsageError("the sandbox allows SELECT statements only")
         *before, last = statements
         for statement in before:
-            self.connection.execute(statement)
-        relation = self.connection.sql(last.query, params=params or None)
+            connection.execute(statement)
+        relation = connection.sql(last.query, params=params or None)
         if relation is None:
-            return self.connection.sql('select true as "Success" where false')
+            return connection.sql('select true as "Success" where false')
         return relation
 
     def report(
@@ -200,68 +196,8 @@ class Session:
         in it. `flows`, `interfaces` and `addresses` are those of the captures, whole.
         """
         connection = self._database.cursor()
-        self._define(connection, catalog.in_order(["captures", *needs]), scope, temporary=True)
+        Definitions(connection, self._snapshot, scope, temporary=True).ensure(needs)
         return connection
-
-    def _define(self, connection: duckdb.DuckDBPyConnection, names: Sequence[str], scope: Scope, *, temporary: bool) -> None:
-        """Creates the named tables and views, which come in order of need, on the connection."""
-        self._load_captures(connection, scope, temporary=temporary)
-        files = _Files(self._snapshot, connection, scope)
-        create = "create temp view" if temporary else "create view"
-        for name in names:
-            if name == "captures":
-                continue
-            if name in BY_NAME:
-                sql = self._table(name, files, scope)
-            elif name == "traffic" and scope.timed:
-                for needed in ("_whole_minutes", "_edge_packets"):
-                    connection.execute(f"{create} {needed} as {self._table(needed, files, scope)}")
-                sql = catalog.view("_traffic_between").sql
-            else:
-                sql = catalog.view(name).sql
-            connection.execute(f"{create} {name} as {sql}")
-
-    @staticmethod
-    def _table(name: str, files: _Files, scope: Scope) -> str:
-        """Returns the SELECT of a table in this scope, or of one of the two parts of `traffic` in a time range."""
-        if name == "_whole_minutes":
-            minutes = scope.whole_minutes
-            chosen = files.of("flow_minutes", [(_times(minutes[0], MINUTE_NS), _times(minutes[1], MINUTE_NS))])
-            return relations.live_rows(BY_NAME["flow_minutes"], chosen, relations.within("minute", [minutes]))
-        if name == "_edge_packets":
-            return relations.live_rows(BY_NAME["packets"], files.of("packets", scope.edges_ns), relations.within("ts_ns", scope.edges_ns))
-        bounds = (scope.since_ns, scope.until_ns)
-        if scope.timed and name == "flow_minutes":
-            first = None if scope.since_ns is None else scope.since_ns // MINUTE_NS
-            stop = None if scope.until_ns is None else -(-scope.until_ns // MINUTE_NS)
-            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within("minute", [(first, stop)]))
-        if scope.timed and name in _ROW_TIMES:
-            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds]))
-        return relations.live_rows(BY_NAME[name], files.of(name))
-
-    def _load_captures(self, connection: duckdb.DuckDBPyConnection, scope: Scope, *, temporary: bool) -> None:
-        """Creates `captures` with the scope's captures, in memory because every other relation joins to it.
-
-        Raises:
-            UsageError: No capture has the host or name asked for, or a prefix fits several captures.
-        """
-        connection.register("_stored_captures", self._snapshot.captures)
-        columns = relations.all_columns(BY_NAME["captures"])
-        kind = "temp table" if temporary else "table"
-        connection.execute(f"create {kind} captures as select {columns} from _stored_captures")  # noqa: S608 - of declared names
-        connection.unregister("_stored_captures")
-        if scope.hosts:
-            for host in scope.hosts:
-                if connection.execute("select 1 from captures where host = $1 limit 1", [host]).fetchall() == []:
-                    raise UsageError(f"no capture is of host {host!r}")
-            connection.execute("delete from captures where host is null or not list_contains($1, host)", [list(scope.hosts)])
-        if scope.captures:
-            chosen = [found for name in scope.captures for found in _find_captures(connection, name)]
-            connection.execute("delete from captures where not list_contains($1, ingest_id)", [chosen])
-        if scope.timed:
-            began = relations.within("first_ts_ns", [(None, scope.until_ns)])
-            ended = relations.within("last_ts_ns", [(scope.since_ns, None)])
-            connection.execute(f"delete from captures where not coalesce({began} and {ended}, false)")  # noqa: S608 - of integers
 
 
 def bind(definition: catalog.Definition, given: Mapping[str, object]) -> dict[str, Any]:
@@ -274,39 +210,6 @@ def bind(definition: catalog.Definition, given: Mapping[str, object]) -> dict[st
     if unknown := [name for name in given if name not in known]:
         raise UsageError(f"the report {definition.name!r} has no parameter {unknown[0]!r}; it has {', '.join(known) or 'none of its own'}")
     return {name: parameter.value(given[name]) if name in given else parameter.default for name, parameter in known.items()}
-
-
-def _find_captures(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:
-    """Returns the ingest_id of the captures called `name`: by file name or source URI, else by a prefix of one capture_id."""
-    by_name = "select ingest_id from captures where file_name = $1 or source_uri = $1"
-    if found := connection.execute(by_name, [name]).fetchall():
-        return [row[0] for row in found]
-    by_prefix = "select ingest_id from captures where starts_with(capture_id, lower($1))"
-    found = connection.execute(by_prefix, [name]).fetchall() if name else []
-    if not found:
-        raise UsageError(f"no capture has the file name or the beginning of its id {name!r}")
-    if len(found) > 1:
-        raise UsageError(f"{name!r} is the beginning of {len(found)} capture ids; give more of it")
-    return [found[0][0]]
-
-
-class _Files:
-    """Files of a snapshot that a scope touches."""
-
-    def __init__(self, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
-        self._snapshot = snapshot
-        self._ingest_ids: list[int] | None = None
-        if scope != _EVERYTHING:
-            self._ingest_ids = [row[0] for row in connection.execute("select ingest_id from captures").fetchall()]
-
-    def of(self, table: str, ranges_ns: Sequence[Range] = ((None, None),)) -> list[str]:
-        """Files of the table that may hold rows of the scope's captures in one of the ranges."""
-        files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=self._ingest_ids) for bounds in ranges_ns)
-        return list(dict.fromkeys(chain.from_iterable(files)))
-
-
-def _times(value: int | None, factor: int) -> int | None:
-    return None if value is None else value * factor
 
 
 def open_session(location: str | Path, *, sandbox: bool = False) -> Session:

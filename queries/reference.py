@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from ..warehouse.schema import Table
 
 
-def names() -> list[str]:
-    """Names of all tables and views that users see, tables first."""
-    return [table.name for table in TABLES] + [name for name in catalog.view_names() if not name.startswith("_")]
-
-
 def description(name: str) -> str:
     """What a table or view is, in a few sentences.
 
@@ -29,8 +24,8 @@ def description(name: str) -> str:
     """
     if name in BY_NAME:
         return f"{BY_NAME[name].rows} {BY_NAME[name].doc}"
-    if name not in names():
-        raise UsageError(f"there is no table or view {name!r}; there are {', '.join(names())}")
+    if name not in catalog.public_names():
+        raise UsageError(f"there is no table or view {name!r}; there are {', '.join(catalog.public_names())}")
     definition = catalog.view(name)
     compared = f" The same numbers: tshark -n -r FILE {definition.compare}" if definition.compare else ""
     return f"{definition.description}{compared}"
@@ -39,7 +34,7 @@ def description(name: str) -> str:
 def relations() -> pa.Table:
     """All tables and views: name, kind, description."""
     tables = [(table.name, "table", table.rows) for table in TABLES]
-    views = [(name, "view", catalog.view(name).title) for name in names() if name not in BY_NAME]
+    views = [(name, "view", catalog.view(name).title) for name in catalog.public_names() if name not in BY_NAME]
     return _table(("name", "kind", "description"), [*tables, *views])
 
 
@@ -67,7 +62,7 @@ def columns(name: str) -> pa.Table:
 def markdown() -> str:
     """The reference of all tables, views and reports, for the README."""
     parts = []
-    for name in names():
+    for name in catalog.public_names():
         rows = columns(name).to_pylist()
         kind = "Table" if name in BY_NAME else "View"
         parts += [f"#### {kind} `{name}`", "", description(name), "", "| column | type | unit | meaning |", "|---|---|---|---|"]

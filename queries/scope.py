@@ -16,7 +16,8 @@ Range = tuple[int | None, int | None]
 EXAMPLES = "2026-05-31, 2026-05-31T14:05 or 2026-05-31T14:05:09.25+02:00"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FRACTION = re.compile(r"(?<=:\d\d)\.(\d{1,9})(?!\d)")
+_FRACTION = re.compile(r"(?<=:\d\d)\.(\d+)")
+_NS_DIGITS = 9
 
 
 def instant(text: str) -> int:
@@ -32,10 +33,12 @@ def instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(whole)
     except ValueError:
-        raise UsageError(f"{text!r} is not a time; write {EXAMPLES} (UTC when no offset is given)") from None
+        moment = None
+    if moment is None or (fraction and len(fraction[1]) > _NS_DIGITS):
+        raise UsageError(f"{text!r} is not a time; write {EXAMPLES} (UTC when no offset is given)")
     since_epoch = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
     ns = (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000_000_000 + since_epoch.microseconds * 1_000
-    ns += int(fraction[1].ljust(9, "0")) if fraction else 0
+    ns += int(fraction[1].ljust(_NS_DIGITS, "0")) if fraction else 0
     if not -(2**63) <= ns < 2**63:
         raise UsageError(f"{text!r} is outside the years 1678 to 2261")
     return ns

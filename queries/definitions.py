@@ -1,0 +1,145 @@
+"""The tables and views of one snapshot, within one scope, on one DuckDB connection; each is created when it is first needed.
+
+Creating one costs a few milliseconds, because DuckDB looks into all that it reads; a question rarely needs more than three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
+
+from ..warehouse.errors import UsageError
+from ..warehouse.tables import BY_NAME
+from . import catalog, relations
+from .scope import MINUTE_NS, Range, Scope
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+EVERYTHING = Scope()
+
+_ROW_TIMES = {"packets": "ts_ns", "handshakes": "first_ts_ns"}
+
+
+class Snapshot(Protocol):
+    """What the engine needs of `warehouse.snapshot.Snapshot`."""
+
+    @property
+    def captures(self) -> pa.Table:
+        """All rows of `captures`, stored columns."""
+        ...
+
+    def uris(self, table: str, *, time_range_ns: Range | None = None, ingest_ids: Collection[int] | None = None) -> list[str]:
+        """Paths or URIs of the table's files that may hold rows of that time and of these ingests."""
+        ...
+
+
+class Definitions:
+    """Tables and views on a connection.
+
+    Args:
+        connection: Gets `captures` at once, the rest by `ensure`.
+        snapshot: What the warehouse held.
+        scope: Which captures and which time the names stand for.
+        temporary: Whether they are seen on this connection only, rather than on all of its database.
+
+    Raises:
+        UsageError: No capture has the host or name that the scope asks for, or a prefix fits several captures.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, scope: Scope, *, temporary: bool) -> None:
+        self._connection = connection
+        self._scope = scope
+        self._temporary = "temp " if temporary else ""
+        self._load_captures(snapshot)
+        self._files = _Files(snapshot, connection, scope)
+        self._defined = {"captures"}
+
+    def ensure(self, names: Iterable[str]) -> None:
+        """Creates those of the named tables and views, and of what they read, that are not there yet."""
+        for name in catalog.in_order(names):
+            if name in self._defined:
+                continue
+            if name == "traffic" and self._scope.timed:
+                for part in ("_whole_minutes", "_edge_packets"):
+                    self._create(part, self._table(part))
+                self._create(name, catalog.view("_traffic_between").sql)
+            else:
+                self._create(name, self._table(name) if name in BY_NAME else catalog.view(name).sql)
+            self._defined.add(name)
+
+    def _create(self, name: str, sql: str) -> None:
+        self._connection.execute(f"create {self._temporary}view {name} as {sql}")
+
+    def _table(self, name: str) -> str:
+        """Returns the SELECT of a table in this scope, or of one of the two parts of `traffic` in a time range."""
+        files, scope = self._files, self._scope
+        if name == "_whole_minutes":
+            minutes = scope.whole_minutes
+            chosen = files.of("flow_minutes", [(_times(minutes[0], MINUTE_NS), _times(minutes[1], MINUTE_NS))])
+            return relations.live_rows(BY_NAME["flow_minutes"], chosen, relations.within("minute", [minutes]))
+        if name == "_edge_packets":
+            return relations.live_rows(BY_NAME["packets"], files.of("packets", scope.edges_ns), relations.within("ts_ns", scope.edges_ns))
+        bounds = (scope.since_ns, scope.until_ns)
+        if scope.timed and name == "flow_minutes":
+            first = None if scope.since_ns is None else scope.since_ns // MINUTE_NS
+            stop = None if scope.until_ns is None else -(-scope.until_ns // MINUTE_NS)
+            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within("minute", [(first, stop)]))
+        if scope.timed and name in _ROW_TIMES:
+            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds]))
+        return relations.live_rows(BY_NAME[name], files.of(name))
+
+    def _load_captures(self, snapshot: Snapshot) -> None:
+        """Creates `captures` with the scope's captures, in memory because every other relation joins to it."""
+        connection, scope = self._connection, self._scope
+        connection.register("_stored_captures", snapshot.captures)
+        columns = relations.all_columns(BY_NAME["captures"])
+        connection.execute(f"create {self._temporary}table captures as select {columns} from _stored_captures")  # noqa: S608 - of declared names
+        connection.unregister("_stored_captures")
+        if scope.hosts:
+            for host in scope.hosts:
+                if connection.execute("select 1 from captures where host = $1 limit 1", [host]).fetchall() == []:
+                    raise UsageError(f"no capture is of host {host!r}")
+            connection.execute("delete from captures where host is null or not list_contains($1, host)", [list(scope.hosts)])
+        if scope.captures:
+            chosen = [found for name in scope.captures for found in _find_captures(connection, name)]
+            connection.execute("delete from captures where not list_contains($1, ingest_id)", [chosen])
+        if scope.timed:
+            began = relations.within("first_ts_ns", [(None, scope.until_ns)])
+            ended = relations.within("last_ts_ns", [(scope.since_ns, None)])
+            connection.execute(f"delete from captures where not coalesce({began} and {ended}, false)")  # noqa: S608 - of integers
+
+
+def _find_captures(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:
+    """Returns the ingest_id of the captures called `name`: by file name or source URI, else by a prefix of one capture_id."""
+    by_name = "select ingest_id from captures where file_name = $1 or source_uri = $1"
+    if found := connection.execute(by_name, [name]).fetchall():
+        return [row[0] for row in found]
+    by_prefix = "select ingest_id from captures where starts_with(capture_id, lower($1))"
+    found = connection.execute(by_prefix, [name]).fetchall() if name else []
+    if not found:
+        raise UsageError(f"no capture has the file name or the beginning of its id {name!r}")
+    if len(found) > 1:
+        raise UsageError(f"{name!r} is the beginning of {len(found)} capture ids; give more of it")
+    return [found[0][0]]
+
+
+class _Files:
+    """Files of a snapshot that a scope touches."""
+
+    def __init__(self, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
+        self._snapshot = snapshot
+        self._ingest_ids: list[int] | None = None
+        if scope != EVERYTHING:
+            self._ingest_ids = [row[0] for row in connection.execute("select ingest_id from captures").fetchall()]
+
+    def of(self, table: str, ranges_ns: Sequence[Range] = ((None, None),)) -> list[str]:
+        """Files of the table that may hold rows of the scope's captures in one of the ranges."""
+        files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=self._ingest_ids) for bounds in ranges_ns)
+        return list(dict.fromkeys(chain.from_iterable(files)))
+
+
+def _times(value: int | None, factor: int) -> int | None:
+    return None if value is None else value * factor

@@ -1,0 +1,137 @@
+"""What the engine promises beside the numbers: snapshots, hardening, the sandbox, an empty warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import hand_made_warehouse
+import pytest
+
+import caphouse
+from caphouse.queries import catalog, reference
+from caphouse.queries.engine import Session
+from caphouse.warehouse.errors import UsageError, WarehouseNotFound
+from caphouse.warehouse.store import Warehouse
+
+
+def test_an_empty_warehouse_answers_with_no_rows(tmp_path: Path) -> None:
+    with Session(Warehouse.create(tmp_path / "new")) as session:
+        for name in catalog.public_names():
+            assert session.sql(f"select * from {name}").fetchall() == []
+        for name in catalog.report_names():
+            assert session.report(name).fetchall() == []
+            assert session.report(name, since="2026-01-01T00:00:01", until="2026-01-02").fetchall() == []
+
+
+def test_a_session_stays_with_its_snapshot_until_told(tmp_path: Path) -> None:
+    first, second, _ = hand_made_warehouse.CAPTURES
+    warehouse = hand_made_warehouse.make_warehouse(tmp_path / "w", [first], {})
+    with Session(warehouse) as session:
+        assert session.sql("select count(*) from captures").fetchall() == [(1,)]
+        hand_made_warehouse.make_warehouse(tmp_path / "w", [second], {})
+        assert session.sql("select count(*) from captures").fetchall() == [(1,)]
+        assert len(session.report("captures").fetchall()) == 1
+        session.refresh()
+        assert session.sql("select count(*) from captures").fetchall() == [(2,)]
+
+
+def test_reports_open_only_files_of_the_scope(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    snapshot = warehouse.snapshot()
+    uris = type(snapshot).uris
+
+    def recorded(self: object, *arguments: object, **options: object) -> list[str]:
+        found = uris(self, *arguments, **options)  # type: ignore[arg-type]  # passed on as they come
+        asked.extend(found)
+        return found
+
+    monkeypatch.setattr(type(snapshot), "uris", recorded)
+    with Session(warehouse) as session:
+        session.report("protocol-hierarchy", since="2026-03-02").fetchall()
+        assert asked
+        assert all("date=2026-03-02" in uri for uri in asked)
+        asked.clear()
+        session.report("protocol-hierarchy", since="2026-03-01T10:00", until="2026-03-02T11:00").fetchall()
+        assert not [uri for uri in asked if "/packets/" in uri]
+
+
+def test_parameters_are_bound(session: Session) -> None:
+    assert session.sql("select $a || 'x' as a", a="'; drop table captures; --").fetchall() == [("'; drop table captures; --x",)]
+    with pytest.raises(UsageError):
+        session.sql(" -- nothing\n")
+
+
+def test_several_statements_give_the_rows_of_the_last(session: Session) -> None:
+    assert session.sql("create temp table mine as select 42 as answer; select answer from mine").fetchall() == [(42,)]
+    assert session.sql("drop table mine").fetchall() == []
+
+
+def test_the_engine_fetches_nothing_and_sees_no_python_variable(session: Session) -> None:
+    import pyarrow as pa
+
+    mine = pa.table({"a": [1]})
+    assert mine.num_rows == 1
+    with pytest.raises(duckdb.CatalogException):
+        session.sql("select * from mine")
+    settings = dict(
+        session.sql(
+            "select name, value from duckdb_settings() where name in ('autoload_known_extensions', 'autoinstall_known_extensions')"
+        ).fetchall()
+    )
+    assert set(settings.values()) == {"false"}
+
+
+@pytest.fixture
+def sandbox(warehouse: Warehouse) -> Iterator[Session]:
+    with caphouse.open(warehouse.root.uri, sandbox=True) as session:
+        yield session
+
+
+def test_the_sandbox_still_answers(sandbox: Session) -> None:
+    assert sandbox.sql("select count(*) from packets").fetchall() == [(27,)]
+    assert sandbox.sql("describe packets").fetchall()
+    assert sandbox.report("ports").fetchall()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from read_text('/etc/hostname')",
+        "select * from read_csv('{outside}')",
+        "select * from read_csv('{warehouse}/../secret.csv')",
+        "select * from glob('/*')",
+        "select * from 'https://example.org/x.parquet'",
+        "copy (select 1) to '{outside}.out'",
+        "copy (select 1) to '{warehouse}/x.csv'",
+        "attach '{outside}.db'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "create table t as select 1",
+        "explain analyze copy (select 1) to '{warehouse}/x.csv'",
+        "select 1; copy (select 1) to '{warehouse}/x.csv'",
+    ],
+)
+def test_the_sandbox_refuses_files_and_network_outside_the_warehouse(sandbox: Session, warehouse: Warehouse, query: str) -> None:
+    root = Path(warehouse.root.uri)
+    outside = root.parent / "secret.csv"
+    outside.write_text("a\n1\n")
+    before = sorted(root.parent.rglob("*"))
+    with pytest.raises((duckdb.Error, UsageError)):
+        sandbox.sql(query.format(outside=outside, warehouse=root)).fetchall()
+    assert sorted(root.parent.rglob("*")) == before
+
+
+def test_there_must_be_a_warehouse(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseNotFound):
+        caphouse.open(tmp_path / "none")
+
+
+def test_the_reference_names_every_table_view_and_report() -> None:
+    text = reference.markdown()
+    for name in [*catalog.public_names(), *catalog.report_names()]:
+        assert f"`{name}`" in text
+    with pytest.raises(UsageError, match="packets"):
+        reference.columns("packet")
