@@ -51,9 +51,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(int(_run(list(sys.argv[1:] if arguments is None else arguments))))
 
 
+def _command_first(arguments: list[str]) -> list[str]:
+    """The arguments with the name of the command, and of the report, before the options: `caphouse -w DIR report` is as good."""
+    for place in range(2 if "report" in arguments[:3] else 1):
+        options = place
+        while options < len(arguments) and arguments[options] in {"-w", "--warehouse"}:
+            options += 2
+        while options < len(arguments) and arguments[options].startswith("--warehouse="):
+            options += 1
+        if place < options < len(arguments) and not arguments[options].startswith("-"):
+            arguments = [*arguments[:place], arguments[options], *arguments[place:options], *arguments[options + 1 :]]
+    return arguments
+
+
 def _run(arguments: list[str]) -> ExitCode:
     try:
-        result = build()(args=arguments, prog_name="caphouse", standalone_mode=False)
+        result = build()(args=_command_first(arguments), prog_name="caphouse", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
