@@ -49,8 +49,9 @@ class Protocol:
         rank: See `Rank`.
         shown: Whether it is an item of `protocols`.
         key: Name to hand packets to it by, where that is not `name`.
-        accept: Tells (bool[m]) which packets really are of this protocol, for those found by a port or another weak sign; the
-            others end here, unnamed.
+        accept: Tells (bool[m]) which packets really are of this protocol, for those found by a port or another weak sign.
+        quoted_bytes: Bytes from which on it is named where an ICMP error quotes it; Wireshark drops the name with less.
+        otherwise: Key of the protocol that the others are handed to; "" where they end, unnamed.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Protocol:
     shown: bool = True
     key: str = ""
     accept: Callable[[Layer], Mask] | None = None
+    otherwise: str = ""
+    quoted_bytes: int = 1
 
 
 def leaves(table: str, names: Mapping[int, str]) -> tuple[Protocol, ...]:

@@ -9,9 +9,8 @@ from .base import Layer, Protocol, Rank
 _DTLS = 1
 _DTLS_HEADER_BYTES = 4
 _HEADER_LENGTH_SHIFT = 3
-_NATIVE = 0x01
-_FRAGMENT, _KEEP_ALIVE = 0x80, 0x08
-_BINDING_80211 = 1
+_BINDING, _BINDING_80211 = 0x3E00, 0x0200
+_NATIVE, _FRAGMENT, _LAST, _KEEP_ALIVE = 0x0100, 0x0080, 0x0040, 0x0008
 
 
 def dissect_control(layer: Layer) -> None:
@@ -29,17 +28,15 @@ def dissect_data(layer: Layer) -> None:
     if not len(layer):
         return
     length = (layer.byte(1) >> _HEADER_LENGTH_SHIFT).astype(np.int64) * 4
-    bits = layer.word(2)
-    binding = bits >> 9 & 0x1F
-    native = bits & 0x0100 != 0
-    fragment = bits & _FRAGMENT != 0
-    keep_alive = bits & _KEEP_ALIVE != 0
-    whole = ~fragment & ~keep_alive & (length >= 8)
-    layer.hand_to("data", length, fragment & ~keep_alive)
+    flags = layer.word(2)
+    # A last fragment at offset 0 is the only one.
+    fragment = (flags & _FRAGMENT != 0) & ((flags & _LAST == 0) | (layer.word(6) >> 3 > 0))
+    whole = ~fragment & (flags & _KEEP_ALIVE == 0)
+    native = flags & _NATIVE != 0
+    wireless = flags & _BINDING == _BINDING_80211
+    layer.hand_to("data", length, fragment | (whole & native & ~wireless))
     layer.hand_to("eth", length, whole & ~native)
-    wireless = whole & native & (binding == _BINDING_80211)
-    layer.hand_to("wlan_swapped", length, wireless)
-    layer.hand_to("data", length, whole & native & (binding != _BINDING_80211))
+    layer.hand_to("wlan_swapped", length, whole & native & wireless)
 
 
 PROTOCOLS = (

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .base import Layer, Protocol, Rank
+from .ethernet import hand_on_type_or_length
 
 FABRIC_PATH_BYTES = 16
-_CMD_HEADER = np.dtype([("version", "u1"), ("length", "u1")])
 
 
 def dissect_fabric_path(layer: Layer) -> None:
     """16 bytes, in the place of an Ethernet header; the frame follows whole."""
-    layer.require(FABRIC_PATH_BYTES).hand_to("eth", FABRIC_PATH_BYTES)
+    layer = layer.require(FABRIC_PATH_BYTES)
+    layer.hand_to("eth", FABRIC_PATH_BYTES, layer.reported > FABRIC_PATH_BYTES)
 
 
 def dissect_cmd(layer: Layer) -> None:
-    """Version, length in words, options of that many words, then an Ethernet type."""
-    layer = layer.require(2)
-    options = layer.byte(1).astype(np.int64) * 4
-    behind = layer.select(layer.captured >= options + 4)
-    options = options[layer.captured >= options + 4]
-    behind.hand_on("ethertype", behind.word(options + 2), options + 4)
+    """Version, length, option, security group tag, then an Ethernet type."""
+    layer = layer.require(8)
+    layer.hand_on("ethertype", layer.word(6), 8)
 
 
 def dissect_vn_tag(layer: Layer) -> None:
     """Four bytes of virtual interfaces, then an Ethernet type."""
     layer = layer.require(6)
-    layer.hand_on("ethertype", layer.word(4), 6)
+    hand_on_type_or_length(layer, layer.word(4), 6)
 
 
 PROTOCOLS = (

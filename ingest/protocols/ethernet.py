@@ -18,6 +18,7 @@ HEADER_BYTES = 14
 MIN_TYPE = 1536
 """Smaller values of the type field are lengths (up to 1500) or nothing defined."""
 MAX_LENGTH = 1500
+_NO_TYPE = MIN_TYPE - 1
 
 
 def dissect(layer: Layer) -> None:
@@ -33,7 +34,10 @@ def dissect(layer: Layer) -> None:
         layer, header = layer.select(~special), header[~special]
     if not layer.embedded:
         _set_addresses(layer, header["dst"] & _ADDRESS, header["src"] & _ADDRESS)
-    hand_on_type_or_length(layer, header["type"].astype(np.uint16), HEADER_BYTES)
+    kind = header["type"].astype(np.uint16)
+    # 0 is neither a type nor a length. (Behind a VLAN tag it is a length.)
+    kind[kind == 0] = _NO_TYPE
+    hand_on_type_or_length(layer, kind, HEADER_BYTES)
 
 
 def _set_addresses(layer: Layer, dst: npt.NDArray[np.uint64], src: npt.NDArray[np.uint64]) -> None:
@@ -72,7 +76,7 @@ PROTOCOL = Protocol(
     "eth",
     under={
         "link_type": (1,), "ethertype": (0x6558,), "ip.proto": (143,), "gre.proto": (0x6400, 0x6558), "chdlc.protocol": (0x6558,),
-        "nsh.next_proto": (3,), "vxlan.next_proto": (3,),
+        "nsh.next_proto": (3,), "vxlan.next_proto": (3,), "sll.ltype": (3,),
     },
     dissect=dissect,
     rank=Rank.LINK,

@@ -7,11 +7,13 @@ import numpy as np
 from .base import Layer, Protocol, Rank
 
 _HEADER = np.dtype([("flags", ">u2"), ("protocol", ">u2")])
-_CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGMENT, _VERSION = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080, 0x0007
+_CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGMENT = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
+_PPP = 0x880B
 _WCCP = 0x883E
 _ERSPAN_1_2, _ERSPAN_3 = 0x88BE, 0x22EB
 _WCCP_REDIRECT_BYTES = 4
-_ERSPAN_OPTIONAL = 0x0001
+_ERSPAN_VERSION_2, _ERSPAN_VERSION_3 = 1, 2
+_ERSPAN_OPTIONAL, _ERSPAN_FRAME_TYPE = 0x0001, 0x7C00
 _MAX_ROUTES = 16
 
 
@@ -24,8 +26,8 @@ def dissect(layer: Layer) -> None:
     length = np.full(len(layer), 4, dtype=np.int64)
     for mask in (_CHECKSUM | _ROUTING, _KEY, _SEQUENCE):
         length += np.where(flags & mask != 0, 4, 0)
-    # Only the enhanced form acknowledges.
-    length += np.where((flags & _ACKNOWLEDGMENT != 0) & (flags & _VERSION == 1), 4, 0)
+    # Only the enhanced form acknowledges, and it carries PPP.
+    length += np.where((flags & _ACKNOWLEDGMENT != 0) & (protocol == _PPP), 4, 0)
     length = _behind_routes(layer, length, flags & _ROUTING != 0)
     wccp = protocol == _WCCP
     if wccp.any():
@@ -33,7 +35,7 @@ def dissect(layer: Layer) -> None:
     # Without sequence numbers the mirrored frame comes at once (ERSPAN type I).
     bare = (protocol == _ERSPAN_1_2) & (flags & _SEQUENCE == 0)
     layer.hand_to("erspan1", length, bare)
-    layer.hand_on("gre.proto", protocol, length, ~wccp & ~bare)
+    layer.hand_on("gre.proto", protocol, length, ~wccp & ~bare & (layer.reported > length))
 
 
 def _behind_routes(layer: Layer, length: np.ndarray[tuple[int], np.dtype[np.int64]], routed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[
@@ -65,24 +67,23 @@ def dissect_erspan1(layer: Layer) -> None:
     layer.hand_to("eth", 0)
 
 
-def dissect_erspan2(layer: Layer) -> None:
-    """Type II has eight bytes (draft-foschiano-erspan)."""
-    layer.require(8).hand_to("eth", 8)
-
-
-def dissect_erspan3(layer: Layer) -> None:
-    """Type III has twelve bytes, and eight more if a flag says so; its frame type tells Ethernet from IP."""
-    layer = layer.require(12)
+def dissect_erspan(layer: Layer) -> None:
+    """Type II (draft-foschiano-erspan) has eight bytes, type III twelve, and eight more if a flag says so; the version tells."""
+    layer = layer.require(8)
+    version = layer.byte() >> 4
+    layer.hand_to("eth", 8, version == _ERSPAN_VERSION_2)
+    layer = layer.select(version == _ERSPAN_VERSION_3).require(12)
+    if not len(layer):
+        return
     flags = layer.word(10)
     length = np.where(flags & _ERSPAN_OPTIONAL != 0, 20, 12)
-    kind = flags >> 10 & 0x1F
-    layer.hand_to("eth", length, kind != 2)
-    layer.hand_to("ip", length, kind == 2)
+    ethernet = flags & _ERSPAN_FRAME_TYPE == 0
+    layer.hand_to("eth", length, ethernet)
+    layer.hand_to("data", length, ~ethernet)
 
 
 PROTOCOLS = (
-    Protocol("gre", under={"ip.proto": (47,), "udp.port": (4754,)}, dissect=dissect, rank=Rank.TUNNEL),
+    Protocol("gre", under={"ip.proto": (47,), "udp.port": (4754,)}, dissect=dissect, rank=Rank.TUNNEL, quoted_bytes=4),
     Protocol("erspan", key="erspan1", dissect=dissect_erspan1, rank=Rank.TUNNEL),
-    Protocol("erspan", under={"gre.proto": (_ERSPAN_1_2,)}, dissect=dissect_erspan2, rank=Rank.TUNNEL),
-    Protocol("erspan", key="erspan3", under={"gre.proto": (_ERSPAN_3,)}, dissect=dissect_erspan3, rank=Rank.TUNNEL),
+    Protocol("erspan", under={"gre.proto": (_ERSPAN_1_2, _ERSPAN_3)}, dissect=dissect_erspan, rank=Rank.TUNNEL),
 )

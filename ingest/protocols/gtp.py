@@ -9,10 +9,27 @@ from .base import Layer, Protocol, Rank
 
 _HEADER = np.dtype([("flags", "u1"), ("type", "u1"), ("length", ">u2")])
 _USER_PACKET = 0xFF
+_NOT_CHARGING = 0x10
+"""Protocol type: clear in GTP', which is for charging."""
+_MESSAGES = (
+    *range(1, 8), *range(16, 38), *range(48, 63), 70, *range(96, 106), *range(112, 122), 128, 129, 240, 241, 254, _USER_PACKET,
+)  # fmt: skip
+"""Message types of versions 0 and 1 (TS 29.060, section 7.1)."""
+_IS_MESSAGE = np.isin(np.arange(256), _MESSAGES)
 _EXTENSION, _SEQUENCE, _N_PDU = 0x04, 0x02, 0x01
 _V0_BYTES = 20
 _V1_BYTES = 8
 _MAX_EXTENSIONS = 32
+
+
+def is_gtp(layer: Layer) -> npt.NDArray[np.bool_]:
+    """Whether version and message type are ones that are defined."""
+    accepted = layer.captured < 2
+    rest = ~accepted
+    there = layer.select(rest)
+    version = there.byte() >> 5
+    accepted[rest] = (version == 2) | ((version < 2) & _IS_MESSAGE[there.byte(1)])
+    return accepted
 
 
 def dissect(layer: Layer) -> None:
@@ -24,12 +41,14 @@ def dissect(layer: Layer) -> None:
     if not len(layer):
         return
     header = layer.gather(_HEADER)
-    user = header["type"] == _USER_PACKET
-    layer, header = layer.select(user), header[user]
-    first = header["flags"] >> 5 == 1
-    optional = first & (header["flags"] & (_EXTENSION | _SEQUENCE | _N_PDU) != 0)
-    at = np.where(first, np.where(optional, _V1_BYTES + 4, _V1_BYTES), _V0_BYTES).astype(np.int64)
-    _skip_extensions(layer, at, first & (header["flags"] & _EXTENSION != 0))
+    flags = header["flags"]
+    user = (header["type"] == _USER_PACKET) & (flags & _NOT_CHARGING != 0)
+    layer, header, flags = layer.select(user), header[user], flags[user]
+    first = flags >> 5 == 1
+    mandatory = np.where(first, _V1_BYTES, _V0_BYTES)
+    at = mandatory + np.where(first & (flags & (_EXTENSION | _SEQUENCE | _N_PDU) != 0), 4, 0)
+    layer.trim(layer.start + mandatory + header["length"].astype(np.int64))
+    _skip_extensions(layer, at, first & (flags & _EXTENSION != 0))
     there = layer.captured > at
     inside, at = layer.select(there), at[there]
     if not len(inside):
@@ -54,6 +73,6 @@ def _skip_extensions(layer: Layer, at: npt.NDArray[np.int64], extended: npt.NDAr
 
 
 PROTOCOLS = (
-    Protocol("gtp", under={"udp.port": (2123, 2152)}, dissect=dissect, rank=Rank.TUNNEL),
+    Protocol("gtp", under={"udp.port": (2123, 2152)}, dissect=dissect, rank=Rank.TUNNEL, accept=is_gtp),
     Protocol("gtpv2"),
 )

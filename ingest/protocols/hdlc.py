@@ -13,12 +13,15 @@ _MAX_ADDRESS_BYTES = 8
 _UNNUMBERED_INFORMATION = 0x03
 _EXCHANGE_IDENTIFICATION = 0xAF
 _SNAP = 0x80
+_OSI = 0xFEFE
 
 
 def dissect_cisco(layer: Layer) -> None:
     """Two bytes of address and control, then the protocol."""
     layer = layer.require(4)
-    layer.hand_on("chdlc.protocol", layer.word(2), 4)
+    protocol = layer.word(2)
+    # OSI packets have a byte of padding before them.
+    layer.hand_on("chdlc.protocol", protocol, np.where(protocol == _OSI, 5, 4), layer.captured > 4)
 
 
 def dissect_frame_relay(layer: Layer) -> None:

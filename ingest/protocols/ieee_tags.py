@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .base import Layer, Protocol, Rank
-from .ethernet import hand_on_type_or_length
 
 
 def dissect_backbone(layer: Layer) -> None:
     """802.1ah: service identifier, the customer's two addresses, and the type behind them."""
     layer = layer.require(18)
-    hand_on_type_or_length(layer, layer.word(16), 18)
+    layer.hand_on("ethertype", layer.word(16), 18)
 
 
 def dissect_port_extension(layer: Layer) -> None:
     """802.1BR: six bytes of tag, then an Ethernet type."""
     layer = layer.require(8)
-    hand_on_type_or_length(layer, layer.word(6), 8)
+    layer.hand_on("ethertype", layer.word(6), 8)
 
 
 def dissect_redundancy(layer: Layer) -> None:
     """802.1CB and HSR (IEC 62439-3): path, sequence number, then an Ethernet type."""
     layer = layer.require(6)
-    hand_on_type_or_length(layer, layer.word(4), 6)
+    layer.hand_on("ethertype", layer.word(4), 6)
 
 
 PROTOCOLS = (

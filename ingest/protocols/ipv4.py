@@ -11,16 +11,22 @@ _HEADER = np.dtype(
      ("checksum", ">u2"), ("src", ">u4"), ("dst", ">u4")]
 )  # fmt: skip
 HEADER_BYTES = 20
+_SOURCE_AT, _DESTINATION_AT = 12, 16
 _MORE_FRAGMENTS = 0x2000
 _OFFSET = 0x1FFF
 
 
 def dissect(layer: Layer) -> None:
     """Set the IP columns and hand on by protocol number; later fragments are data."""
-    layer = layer.require(HEADER_BYTES)
+    whole = layer.require(HEADER_BYTES)
+    if whole is not layer:
+        _set_cut_header(layer.select(layer.captured < HEADER_BYTES))
+    layer = whole
     header = layer.gather(_HEADER)
-    valid = header["version_ihl"] >> 4 == 4
+    version = header["version_ihl"] >> 4
+    valid = version == 4
     if not valid.all():
+        layer.hand_to("ipv6", 0, version == 6)
         layer = layer.select(valid)
         header = header[valid]
     header_length = (header["version_ihl"] & 15).astype(np.int64) * 4
@@ -46,9 +52,23 @@ def dissect(layer: Layer) -> None:
     total = np.where(total == 0, layer.reported, total)
     valid = (header_length >= HEADER_BYTES) & (total >= header_length)
     layer.trim(layer.start + total)
-    first = valid & (offset == 0)
+    first = valid & (offset == 0) & (layer.reported > header_length)
     layer.hand_on("ip.proto", header["protocol"], header_length, first)
     layer.hand_to("data", header_length, valid & (offset > 0))
+
+
+def _set_cut_header(layer: Layer) -> None:
+    """Keep the source address of a header that was cut behind it."""
+    opened = layer.require(1)
+    opened.hand_to("ipv6", 0, opened.byte() >> 4 == 6)
+    layer = layer.require(_DESTINATION_AT)
+    if layer.embedded or not len(layer):
+        return
+    layer = layer.select(layer.byte() >> 4 == 4)
+    layer.frames.enter_ip(layer.rows)
+    layer.frames.src.set_ipv4(layer.rows, layer.gather(np.dtype(">u4"), _SOURCE_AT))
+    layer.frames.dst.clear(layer.rows)
+    layer.set("ip_version", 4)
 
 
 def _set_quoted(layer: Layer, src: np.ndarray[tuple[int], np.dtype[np.uint32]], dst: np.ndarray[tuple[int], np.dtype[np.uint32]],
@@ -59,9 +79,12 @@ def _set_quoted(layer: Layer, src: np.ndarray[tuple[int], np.dtype[np.uint32]], 
 
 
 PROTOCOL = Protocol(
-    "ip", under={
+    "ip",
+    under={
         "link_type": (228,), "ethertype": (0x0800,), "ip.proto": (4,), "llc.dsap": (0x06,), "ppp.protocol": (0x0021, 0x0800),
         "gre.proto": (0x0800,), "chdlc.protocol": (0x0800,), "fr.nlpid": (0xCC,), "osinl.excl": (0xCC,), "null.type": (2,),
-        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "vxlan.next_proto": (1,),
-    }, dissect=dissect, rank=Rank.NETWORK
-)
+        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "pwach.channel_type": (0x21,), "vxlan.next_proto": (1,),
+    },
+    dissect=dissect,
+    rank=Rank.NETWORK,
+)  # fmt: skip

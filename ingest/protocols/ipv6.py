@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,17 +17,28 @@ HEADER_BYTES = 40
 _EXTENSION = np.dtype([("next", "u1"), ("length", "u1")])
 _FRAGMENT = np.dtype([("next", "u1"), ("reserved", "u1"), ("offset", ">u2"), ("id", ">u4")])
 _HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _NO_NEXT, _DESTINATION = 0, 43, 44, 59, 60
+_EXTENSIONS = (_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION)
 _MAX_EXTENSIONS = 16
+_TCP = 6
+_SOURCE_AT, _DESTINATION_AT = 8, 24
+_PAIR = np.dtype([("high", ">u8"), ("low", ">u8")])
+
+
+def is_version_6(layer: Layer) -> npt.NDArray[np.bool_]:
+    """Whether the version is 6, or was cut."""
+    accepted = layer.captured < 1
+    rest = ~accepted
+    accepted[rest] = layer.select(rest).byte() >> 4 == 6
+    return accepted
 
 
 def dissect(layer: Layer) -> None:
     """Set the IP columns, walk the extension headers and hand on by the last next-header value."""
-    layer = layer.require(HEADER_BYTES)
+    whole = layer.require(HEADER_BYTES)
+    if whole is not layer:
+        _set_cut_header(layer.select(layer.captured < HEADER_BYTES))
+    layer = whole
     header = layer.gather(_HEADER)
-    valid = header["version_class"] >> 12 == 6
-    if not valid.all():
-        layer = layer.select(valid)
-        header = header[valid]
     if layer.embedded:
         layer.frames.optional_slot("error_src").set_ipv6(layer.rows, header["src_high"], header["src_low"])
         layer.frames.optional_slot("error_dst").set_ipv6(layer.rows, header["dst_high"], header["dst_low"])
@@ -41,10 +54,32 @@ def dissect(layer: Layer) -> None:
         layer.set("ip_fragment_offset", 0)
         layer.set("ip_more_fragments", values=False)
     length = header["length"].astype(np.int64)
-    # A payload length of 0 stands for a jumbogram, or for segmentation offload.
-    layer.trim(np.where(length == 0, layer.reported_end, layer.start + HEADER_BYTES + length))
-    following = header["next"].astype(np.int64)
-    at = np.full(len(layer), HEADER_BYTES, dtype=np.int64)
+    # A payload length of 0 is nothing but the header, unless segmentation offload left it so for TCP.
+    unknown = (length == 0) & (header["next"] == _TCP)
+    layer.trim(np.where(unknown, layer.reported_end, layer.start + HEADER_BYTES + length))
+    _hand_on(layer, header["next"].astype(np.int64), HEADER_BYTES)
+
+
+def _set_cut_header(layer: Layer) -> None:
+    """Keep the source address of a header that was cut behind it."""
+    layer = layer.require(_DESTINATION_AT)
+    if layer.embedded or not len(layer):
+        return
+    source = layer.gather(_PAIR, _SOURCE_AT)
+    layer.frames.enter_ip(layer.rows)
+    layer.frames.src.set_ipv6(layer.rows, source["high"], source["low"])
+    layer.frames.dst.clear(layer.rows)
+    layer.set("ip_version", 6)
+
+
+def dissect_extension(layer: Layer, kind: int) -> None:
+    """An extension header that another protocol (AH, or IPv4 against the rules) has next."""
+    _hand_on(layer, np.full(len(layer), kind, dtype=np.int64), 0)
+
+
+def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> None:
+    """Walk the extension headers, `length` bytes on; `following` (int64[m]) is the first next-header value and is changed."""
+    at = np.full(len(layer), length, dtype=np.int64)
     offset = np.zeros(len(layer), dtype=np.int32)
     complete = _walk_extensions(layer, following, at, offset)
     layer.set("error_ip_protocol" if layer.embedded else "ip_protocol", following.astype(np.int16))
@@ -62,7 +97,7 @@ def _walk_extensions(
     complete = np.ones(len(layer), dtype=np.bool_)
     for _ in range(_MAX_EXTENSIONS):
         waiting = np.flatnonzero(
-            complete & (offset == 0) & np.isin(following, (_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION))
+            complete & (offset == 0) & np.isin(following, _EXTENSIONS)
         )
         if not len(waiting):
             return complete
@@ -74,7 +109,7 @@ def _walk_extensions(
         _fragment(layer, waiting[is_fragment], at, offset)
         following[waiting] = extension["next"]
         at[waiting] += np.where(is_fragment, 8, extension["length"].astype(np.int64) * 8 + 8)
-    complete &= ~np.isin(following, (_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION))
+    complete &= ~np.isin(following, _EXTENSIONS)
     return complete
 
 
@@ -90,10 +125,23 @@ def _fragment(layer: Layer, places: npt.NDArray[np.int64], at: npt.NDArray[np.in
         arrays["ip_more_fragments"][rows] = header["offset"] & 1 != 0
 
 
-PROTOCOL = Protocol(
-    "ipv6", under={
-        "link_type": (229,), "ethertype": (0x86DD,), "ip.proto": (41,), "ppp.protocol": (0x0057, 0x86DD), "gre.proto": (0x86DD,),
-        "chdlc.protocol": (0x86DD,), "fr.nlpid": (0x8E,), "osinl.excl": (0x8E,), "null.type": (24, 28, 30), "arcnet.protocol_id": (0xC4,),
-        "nsh.next_proto": (2,), "vxlan.next_proto": (2,),
-    }, dissect=dissect, rank=Rank.NETWORK
-)
+PROTOCOLS = (
+    Protocol(
+        "ipv6",
+        under={
+            "link_type": (229,), "ethertype": (0x86DD,), "ip.proto": (41,), "ppp.protocol": (0x0057, 0x86DD), "gre.proto": (0x86DD,),
+            "chdlc.protocol": (0x86DD,), "fr.nlpid": (0x8E,), "osinl.excl": (0x8E,), "null.type": (24, 28, 30),
+            "arcnet.protocol_id": (0xC4,), "nsh.next_proto": (2,), "pwach.channel_type": (0x57,), "vxlan.next_proto": (2,),
+        },
+        dissect=dissect,
+        rank=Rank.NETWORK,
+        accept=is_version_6,
+        otherwise="data",
+    ),
+    *(
+        Protocol(
+            f"ipv6.extension{kind}", under={"ip.proto": (kind,)}, dissect=partial(dissect_extension, kind=kind), rank=Rank.NETWORK, shown=False
+        )
+        for kind in _EXTENSIONS
+    ),
+)  # fmt: skip

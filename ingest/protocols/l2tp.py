@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
 
 _CONTROL, _LENGTH, _SEQUENCE, _OFFSET, _VERSION = 0x8000, 0x4000, 0x0800, 0x0200, 0x000F
+
+
+def is_l2tp(layer: Layer) -> npt.NDArray[np.bool_]:
+    """Whether the version is 2 or 3."""
+    accepted = layer.captured < 2
+    rest = ~accepted
+    version = layer.select(rest).word() & _VERSION
+    accepted[rest] = (version == 2) | (version == 3)
+    return accepted
 
 
 def dissect(layer: Layer) -> None:
@@ -15,6 +25,10 @@ def dissect(layer: Layer) -> None:
     flags = layer.word()
     data = (flags & _CONTROL == 0) & (flags & _VERSION == 2)
     layer, flags = layer.select(data), flags[data]
+    with_length = (flags & _LENGTH != 0) & (layer.captured >= 4)
+    end = layer.reported_end.copy()
+    end[with_length] = layer.start[with_length] + layer.select(with_length).word(2)
+    layer.trim(end)
     length = 6 + np.where(flags & _LENGTH != 0, 2, 0) + np.where(flags & _SEQUENCE != 0, 4, 0)
     with_offset = (flags & _OFFSET != 0) & (layer.captured >= length + 2)
     padded = layer.select(with_offset)
@@ -30,6 +44,6 @@ def dissect_over_ip(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("l2tp", under={"udp.port": (1701,)}, dissect=dissect, rank=Rank.TUNNEL),
+    Protocol("l2tp", under={"udp.port": (1701,)}, dissect=dissect, rank=Rank.TUNNEL, accept=is_l2tp),
     Protocol("l2tp", key="l2tp_over_ip", under={"ip.proto": (115,)}, dissect=dissect_over_ip, rank=Rank.TUNNEL),
 )

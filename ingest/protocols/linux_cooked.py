@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
-from .ethernet import MIN_TYPE
 
 _V1 = np.dtype({"names": ["hardware", "protocol"], "formats": [">u2", ">u2"], "offsets": [2, 14], "itemsize": 16})
 _V2 = np.dtype({"names": ["protocol", "hardware"], "formats": [">u2", ">u2"], "offsets": [0, 8], "itemsize": 20})
@@ -14,6 +13,7 @@ _V2 = np.dtype({"names": ["protocol", "hardware"], "formats": [">u2", ">u2"], "o
 # Hardware types of linux/if_arp.h whose packets are not told by the protocol field.
 _NETLINK = 824
 _GRE = 778
+_MAX_LINUX_PROTOCOL = 1536
 
 
 def _hand_on(layer: Layer, hardware: npt.NDArray[np.uint16], protocol: npt.NDArray[np.uint16], length: int) -> None:
@@ -21,8 +21,8 @@ def _hand_on(layer: Layer, hardware: npt.NDArray[np.uint16], protocol: npt.NDArr
     by_hardware = plain & (layer.frames.registry.table("sll.hatype")[hardware] >= 0)
     layer.hand_on("sll.hatype", hardware, length, by_hardware)
     plain &= ~by_hardware
-    layer.hand_on("ethertype", protocol, length, plain & (protocol >= MIN_TYPE))
-    layer.hand_on("sll.ltype", protocol, length, plain & (protocol < MIN_TYPE))
+    layer.hand_on("ethertype", protocol, length, plain & (protocol > _MAX_LINUX_PROTOCOL))
+    layer.hand_on("sll.ltype", protocol, length, plain & (protocol <= _MAX_LINUX_PROTOCOL))
     layer.hand_to("netlink", length, hardware == _NETLINK)
     layer.hand_on("gre.proto", protocol, length, hardware == _GRE)
 

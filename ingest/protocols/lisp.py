@@ -30,7 +30,6 @@ def _by_version(layer: Layer, length: int) -> None:
     version = layer.byte(length) >> 4
     layer.hand_to("ip", length, version == 4)
     layer.hand_to("ipv6", length, version == 6)
-    layer.hand_to("data", length, (version != 4) & (version != 6))
 
 
 PROTOCOLS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Layer, Protocol, Rank
+from .base import Layer, Protocol, Rank, leaves
 
 _HEADER = np.dtype([("dsap", "u1"), ("ssap", "u1"), ("control", "u1")])
 _SNAP = np.dtype([("oui_high", ">u2"), ("oui_low", "u1"), ("protocol", ">u2")])
@@ -35,12 +35,14 @@ def dissect(layer: Layer) -> None:
     unnumbered = (control & 3) == 3
     length = np.where(unnumbered, 3, 4)
     snap = (header["dsap"] == _SNAP_SAP) & (header["ssap"] == _SNAP_SAP)
-    information = (control & _WITHOUT_POLL_FINAL == _UNNUMBERED) | (control & 1 == 0)
+    follows = layer.reported > length
+    information = (control == _UNNUMBERED) | (control & 1 == 0)
     identification = control & _WITHOUT_POLL_FINAL == _EXCHANGE_IDENTIFICATION
-    layer.hand_on("llc.dsap", header["dsap"], length, ~snap & information)
-    layer.hand_to("basicxid", length, ~snap & identification)
+    layer.hand_on("llc.dsap", header["dsap"], length, ~snap & information & follows)
+    layer.hand_on("llc.xid_dsap", header["dsap"], length, ~snap & identification, default=None)
     layer.hand_to("data", length, ~snap & ~information & ~identification)
-    layer.hand_to("snap", length, snap)
+    layer.hand_to("snap", length, snap & information)
+    layer.hand_to("data", length + SNAP_BYTES, snap & ~information)
 
 
 def dissect_snap(layer: Layer) -> None:
@@ -82,5 +84,5 @@ PROTOCOLS = (
         rank=Rank.LLC,
     ),
     Protocol("snap", dissect=dissect_snap, rank=Rank.LLC, shown=False),
-    Protocol("basicxid"),
+    *leaves("llc.xid_dsap", {0x04: "sna_xid", 0x08: "sna_xid", 0x0C: "sna_xid", 0x40: "sna_xid"}),
 )  # fmt: skip

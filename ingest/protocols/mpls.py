@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .base import Layer, Protocol, Rank
+from .base import Layer, Protocol, Rank, leaves
+from .ethernet import MAX_LENGTH
 
 _BOTTOM = 0x100
 _LABEL_SHIFT = 12
 _ASSOCIATED_CHANNEL_LABEL = 13
 _OAM_ALERT_LABEL = 14
 _MAX_LABELS = 64
+_ETHERNET_BYTES, _TYPE_AT, _CONTROL_WORD_BYTES = 14, 12, 4
 
 
 def dissect(layer: Layer) -> None:
@@ -31,7 +33,6 @@ def dissect(layer: Layer) -> None:
         found[waiting[bottom]] = True
         waiting = waiting[~bottom]
     layer.hand_to("pwach", at, found & (label == _ASSOCIATED_CHANNEL_LABEL))
-    layer.hand_to("mpls_y1711", at, found & (label == _OAM_ALERT_LABEL))
     found &= (label != _ASSOCIATED_CHANNEL_LABEL) & (label != _OAM_ALERT_LABEL)
     _by_first_nibble(layer.select(found), at[found])
 
@@ -52,8 +53,37 @@ def _by_first_nibble(layer: Layer, at: npt.NDArray[np.int64]) -> None:
 
 
 def dissect_pseudowire(layer: Layer) -> None:
-    """Ethernet over MPLS whose control word may be there or not: it is when its bytes do not make an address."""
+    """An Ethernet pseudowire whose control word (RFC 4448) may be there or not: where an Ethernet type is found tells."""
+    long = layer.captured >= _ETHERNET_BYTES + _CONTROL_WORD_BYTES
+    layer.hand_to("pwethnocw", 0, ~long)
+    layer = layer.select(long)
+    if not len(layer):
+        return
+    plain, behind = layer.word(_TYPE_AT), layer.word(_TYPE_AT + _CONTROL_WORD_BYTES)
+    types = layer.frames.registry.table("ethertype")
+    is_type, is_type_behind = types[plain] >= 0, types[behind] >= 0
+    # Without a type it is a length (of a spanning tree frame, say), which leaves room for padding only.
+    room = layer.reported - _ETHERNET_BYTES
+    is_length = (plain <= MAX_LENGTH) & (plain >= 3) & (plain <= room) & ((room <= 46) | (plain == room))
+    without = is_type | (~is_type_behind & is_length)
+    layer.hand_to("pwethnocw", 0, without)
+    layer.hand_to("pwethcw", 0, ~without)
+
+
+def dissect_with_control_word(layer: Layer) -> None:
+    """The frame comes behind four bytes."""
+    layer.require(_CONTROL_WORD_BYTES).hand_to("eth", _CONTROL_WORD_BYTES)
+
+
+def dissect_without_control_word(layer: Layer) -> None:
+    """The frame comes at once."""
     layer.hand_to("eth", 0)
+
+
+def dissect_channel(layer: Layer) -> None:
+    """Associated channel header (RFC 4385, section 5): hand on by channel type."""
+    layer = layer.require(4)
+    layer.hand_on("pwach.channel_type", layer.word(2), 4)
 
 
 PROTOCOLS = (
@@ -66,7 +96,15 @@ PROTOCOLS = (
         dissect=dissect,
         rank=Rank.TAG,
     ),
-    Protocol("pwethheuristic", dissect=dissect_pseudowire, rank=Rank.TAG, shown=False),
-    Protocol("pwach"),
-    Protocol("mpls_y1711"),
+    Protocol("pwethheuristic", dissect=dissect_pseudowire, rank=Rank.TAG),
+    Protocol("pwethcw", dissect=dissect_with_control_word, rank=Rank.TAG),
+    Protocol("pwethnocw", dissect=dissect_without_control_word, rank=Rank.TAG),
+    Protocol("pwach", dissect=dissect_channel, rank=Rank.TAG),
+    *leaves(
+        "pwach.channel_type",
+        {
+            1: "mcc", 7: "bfd", 10: "mplspmdlm", 11: "mplspmilm", 12: "mplspmdm", 13: "mplspmdlmdm", 14: "mplspmilmdm", 34: "bfd", 35: "bfd",
+            36: "mpls_psc", 37: "mpls-echo", 38: "mplstp_lock", 39: "pw_oam", 40: "mpls_mac", 88: "mplstp_fm", 0x8902: "cfm",
+        },
+    ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from .base import Layer, Protocol, Rank
 _HEADER = np.dtype([("flags", ">u2"), ("metadata_type", "u1"), ("next", "u1")])
 _LENGTH = 0x003F
 """Of the first two bytes: the header's length in words of four bytes."""
+_FIXED_BYTES = 24
 
 
 def dissect(layer: Layer) -> None:
@@ -16,7 +17,10 @@ def dissect(layer: Layer) -> None:
     layer = layer.require(8)
     header = layer.gather(_HEADER)
     length = (header["flags"] & _LENGTH).astype(np.int64) * 4
-    layer.hand_on("nsh.next_proto", header["next"], length, length >= 8)
+    # Metadata of type 1 has a fixed length, whatever the header says.
+    length[header["metadata_type"] == 1] = _FIXED_BYTES
+    follows = (length >= 8) & (layer.reported > length)
+    layer.hand_on("nsh.next_proto", header["next"], length, follows)
 
 
 PROTOCOL = Protocol(

@@ -7,11 +7,12 @@ from .transport import set_ports
 
 SCTP = 132
 DCCP = 33
+_SCTP_BYTES = 12
 
 
 def dissect_sctp(layer: Layer) -> None:
-    """Set the ports."""
-    set_ports(layer, SCTP)
+    """Set the ports; less than the common header (RFC 9260, section 3.1) is not taken for one."""
+    set_ports(layer.require(_SCTP_BYTES), SCTP)
 
 
 def dissect_dccp(layer: Layer) -> None:
@@ -20,6 +21,6 @@ def dissect_dccp(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("sctp", under={"ip.proto": (SCTP,)}, dissect=dissect_sctp, rank=Rank.TRANSPORT),
-    Protocol("dccp", under={"ip.proto": (DCCP,)}, dissect=dissect_dccp, rank=Rank.TRANSPORT),
+    Protocol("sctp", under={"ip.proto": (SCTP,), "udp.port": (9899,), "link_type": (248,)}, dissect=dissect_sctp, rank=Rank.TRANSPORT, quoted_bytes=_SCTP_BYTES),
+    Protocol("dccp", under={"ip.proto": (DCCP,)}, dissect=dissect_dccp, rank=Rank.TRANSPORT, quoted_bytes=4),
 )

@@ -48,7 +48,7 @@ def dissect_session(layer: Layer) -> None:
     layer = layer.require(6)
     header = layer.gather(_PPPOE)
     layer.trim(layer.start + 6 + header["length"].astype(np.int64))
-    layer.hand_to("ppp", 6)
+    layer.hand_to("ppp", 6, layer.reported > 6)
 
 
 def dissect_lcp(layer: Layer) -> None:

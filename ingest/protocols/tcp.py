@@ -122,4 +122,4 @@ def _set_option(
         arrays["tcp_ts_ecr"][rows] = number(6, 4)
 
 
-PROTOCOL = Protocol("tcp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT)
+PROTOCOL = Protocol("tcp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT, quoted_bytes=4)

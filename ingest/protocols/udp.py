@@ -22,8 +22,8 @@ def _dissect(layer: Layer, number: int) -> None:
         return
     if number == NUMBER:
         length = layer.gather(_LENGTH)["length"].astype(np.int64)
-        # 0 is a jumbogram's length (RFC 2675, section 4); 1 to 7 is no length at all.
-        valid = (length == 0) | (length >= HEADER_BYTES)
+        # 0 is a jumbogram's length (RFC 2675, section 4); otherwise 0 to 7 is no length at all.
+        valid = ((length == 0) & (layer.reported > 0xFFFF)) | (length >= HEADER_BYTES)
         if not valid.all():
             layer, length = layer.select(valid), length[valid]
         layer.trim(np.where(length == 0, layer.reported_end, layer.start + length))
@@ -42,6 +42,6 @@ def dissect_lite(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("udp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT),
-    Protocol("udplite", under={"ip.proto": (NUMBER_LITE,)}, dissect=dissect_lite, rank=Rank.TRANSPORT),
+    Protocol("udp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT, quoted_bytes=4),
+    Protocol("udplite", under={"ip.proto": (NUMBER_LITE,)}, dissect=dissect_lite, rank=Rank.TRANSPORT, quoted_bytes=4),
 )

@@ -7,19 +7,24 @@ import numpy as np
 from .base import Layer, Protocol, Rank
 from .ethernet import hand_on_type_or_length
 
-_HEADER = np.dtype([("control", ">u2"), ("type", ">u2")])
 _ID = 0x0FFF
 
 
 def dissect(layer: Layer) -> None:
     """Set the outermost VLAN identifier and hand on by the type behind the tag."""
+    layer = layer.require(2)
+    layer.set("vlan_id", (layer.word() & _ID).astype(np.int16), layer.get("vlan_id") < 0)
     layer = layer.require(4)
-    header = layer.gather(_HEADER)
-    layer.set("vlan_id", (header["control"] & _ID).astype(np.int16), layer.get("vlan_id") < 0)
-    hand_on_type_or_length(layer, header["type"].astype(np.uint16), 4)
+    hand_on_type_or_length(layer, layer.word(2), 4)
+
+
+def dissect_service_tag(layer: Layer) -> None:
+    """The provider's tag: its identifier is another one (`ieee8021ad.id`), and the customer's stays the packet's VLAN."""
+    layer = layer.require(4)
+    layer.hand_on("ethertype", layer.word(2), 4)
 
 
 PROTOCOLS = (
     Protocol("vlan", under={"ethertype": (0x8100, 0x9100)}, dissect=dissect, rank=Rank.TAG),
-    Protocol("ieee8021ad", under={"ethertype": (0x88A8,)}, dissect=dissect, rank=Rank.TAG),
+    Protocol("ieee8021ad", under={"ethertype": (0x88A8,)}, dissect=dissect_service_tag, rank=Rank.TAG),
 )
