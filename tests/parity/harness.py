@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import caphouse
+from caphouse.ingest import pipeline
+from caphouse.warehouse.store import Warehouse
 
 from . import oracle, ours, tshark
 from .compare import Comparison, compare
 from .model import Capture
-
-SOME_UNREADABLE = 3
-"""Exit code of an ingest that could not read some captures; the others are in."""
 
 
 def stored(capture: Path) -> Capture:
@@ -25,18 +22,15 @@ def stored(capture: Path) -> Capture:
 
 
 def compare_all(captures: Sequence[Path], describe: Callable[[Path], Capture]) -> dict[str, Comparison]:
-    """Ingest the captures in one command into a warehouse of their own and compare each.
+    """Ingest the captures in one go into a warehouse of their own and compare each.
 
     Args:
-        captures: Files whose names differ.
+        captures: Files whose names differ; several may hold the same capture, plain and compressed.
         describe: Gives Wireshark's side of a capture.
     """
     with tempfile.TemporaryDirectory(prefix="caphouse-parity-") as folder:
-        command = [sys.executable, "-m", "caphouse.cli.main", "ingest", "--warehouse", folder, *map(str, captures)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode not in {0, SOME_UNREADABLE}:
-            message = f"the ingest ended with exit code {done.returncode}: {done.stderr}"
-            raise RuntimeError(message)
-        connection = caphouse.open(folder).connection
-        identities = ours.capture_ids(connection)
-        return {capture.name: compare(describe(capture), ours.describe(connection, identities[capture.name])) for capture in captures}
+        report = pipeline.ingest(Warehouse.create(folder), [str(capture) for capture in captures])
+        identities = {Path(result.source).name: result.capture_id for result in report.results}
+        with caphouse.open(folder) as session:
+            found = ours.describe(session.connection)
+    return {capture.name: compare(describe(capture), found[identities[capture.name] or ""]) for capture in captures}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from .model import Capture, Conversation, Destination, Frame, Handshake, Node
@@ -13,41 +12,36 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _FRAMES = """
-    select ts_ns, wire_length, captured_length, interface_id, protocols, outer_src_ip, outer_dst_ip, src_ip, dst_ip, src_port, dst_port,
-        error_src_port, error_dst_port, tcp_stream
+    select capture_id, ts_ns, wire_length, captured_length, interface_id, protocols, outer_src_ip, outer_dst_ip, src_ip, dst_ip,
+        src_port, dst_port, error_src_port, error_dst_port, tcp_stream
     from packets
-    where capture_id = $capture_id
-    order by frame_number
+    order by capture_id, frame_number
 """
-_HANDSHAKES = "select tcp_stream, rtt_ns, initial_rtt_ns from handshakes where capture_id = $capture_id"
-_HIERARCHY = "select path, packets, bytes from protocol_hierarchy where capture_id = $capture_id"
-_DESTINATIONS = "select dst_ip, protocol, dst_port, packets from ipv{version}_destinations where capture_id = $capture_id"
 _CONVERSATIONS = """
-    select a_ip, a_port, b_ip, b_port, packets_b_to_a, packets_a_to_b, bytes_b_to_a, bytes_a_to_b
-    from conversations_tcp
-    where capture_id = $capture_id
+    select capture_id, a_ip, a_port, b_ip, b_port, packets_b_to_a, packets_a_to_b, bytes_b_to_a, bytes_a_to_b from conversations_tcp
 """
 
 
-def capture_ids(connection: DuckDBPyConnection) -> dict[str, str]:
-    """Identity of each capture by its file name."""
-    return dict(connection.execute("select file_name, capture_id from captures").fetchall())
-
-
-def describe(connection: DuckDBPyConnection, capture_id: str) -> Capture:
-    """All that is compared of one capture."""
+def describe(connection: DuckDBPyConnection) -> dict[str, Capture]:
+    """All that is compared, of each capture of the warehouse by its capture_id; every view is asked once for all of them."""
 
     def rows(query: str) -> list[tuple[Any, ...]]:
-        return connection.execute(query, {"capture_id": capture_id}).fetchall()
+        return connection.execute(query).fetchall()
 
-    return Capture(
-        frames=[_frame(*row) for row in rows(_FRAMES)],
-        handshakes={stream: Handshake(rtt, initial_rtt) for stream, rtt, initial_rtt in rows(_HANDSHAKES)},
-        destinations=_leaves(rows(_DESTINATIONS.format(version=4))),
-        destinations_v6=_leaves(rows(_DESTINATIONS.format(version=6))),
-        hierarchy={tuple(path.split(":")): Node(packets, bytes_) for path, packets, bytes_ in rows(_HIERARCHY)},
-        conversations=Counter(_conversation(*row) for row in rows(_CONVERSATIONS)),
-    )
+    captures = {capture_id: Capture() for (capture_id,) in rows("select capture_id from captures")}
+    for capture_id, *row in rows(_FRAMES):
+        captures[capture_id].frames.append(_frame(*row))
+    for capture_id, stream, rtt, initial_rtt in rows("select capture_id, tcp_stream, rtt_ns, initial_rtt_ns from handshakes"):
+        captures[capture_id].handshakes[stream] = Handshake(rtt, initial_rtt)
+    for capture_id, *leaf, packets in rows("select capture_id, dst_ip, protocol, dst_port, packets from ipv4_destinations"):
+        captures[capture_id].destinations[Destination(*leaf)] += packets
+    for capture_id, *leaf, packets in rows("select capture_id, dst_ip, protocol, dst_port, packets from ipv6_destinations"):
+        captures[capture_id].destinations_v6[Destination(*leaf)] += packets
+    for capture_id, path, packets, wire_bytes in rows("select capture_id, path, packets, bytes from protocol_hierarchy"):
+        captures[capture_id].hierarchy[tuple(path.split(":"))] = Node(packets, wire_bytes)
+    for capture_id, *row in rows(_CONVERSATIONS):
+        captures[capture_id].conversations[_conversation(*row)] += 1
+    return captures
 
 
 def _frame(*row: Any) -> Frame:
@@ -69,10 +63,3 @@ def _frame(*row: Any) -> Frame:
 def _conversation(*row: Any) -> Conversation:
     address_a, port_a, address_b, port_b, frames_to_a, frames_to_b, bytes_to_a, bytes_to_b = row
     return Conversation(address_a, port_a, address_b, port_b, frames_to_a, frames_to_b, size_text(bytes_to_a), size_text(bytes_to_b))
-
-
-def _leaves(rows: list[tuple[str, str, int, int]]) -> Counter[Destination]:
-    leaves: Counter[Destination] = Counter()
-    for address, protocol, port, packets in rows:
-        leaves[Destination(address, protocol, port)] += packets
-    return leaves
