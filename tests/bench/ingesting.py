@@ -17,7 +17,7 @@ from .text import megabytes, seconds, table
 CAPHOUSE = str(Path(sys.executable).with_name("caphouse"))
 
 OURS = "caphouse ingest"
-PEER_HEADINGS = ("command", "wall s", "min-max", "cpu s", "kpackets/s", "MB/s", "peak MB", "ours/its", "its/ours", "wanted")
+PEER_HEADINGS = ("command", "wall s", "min-max", "cpu s", "kpackets/s", "MB/s", "peak MB", "ours/its", "its/ours", "cpu its/ours", "wanted")
 HEADINGS = ("command", "wall s", "min-max", "cpu s", "kpackets/s", "MB/s", "peak MB", "to the first")
 LONG_BYTES = 10_000_000_000
 
@@ -48,9 +48,10 @@ def peers(inputs: Inputs, rounds: int) -> Iterator[str]:
         measured = interleaved(commands, rounds, tell)
         sizes = parquet_bytes(Path(folder) / OURS)
     ours = measured[0]
-    rows = [[*_figures(ours, packets, capture), "", "", ""]]
+    rows = [[*_figures(ours, packets, capture), "", "", "", ""]]
     for peer, result in zip(present, measured[1:], strict=True):
-        rows.append([*_figures(result, packets, capture), f"{ours.wall / result.wall:.2f}", f"{result.wall / ours.wall:.1f}", peer.goal])
+        ratios = [f"{ours.wall / result.wall:.2f}", f"{result.wall / ours.wall:.1f}", f"{result.cpu / ours.cpu:.1f}"]
+        rows.append([*_figures(result, packets, capture), *ratios, peer.goal])
     yield f"One capture of {packets:,} packets; medians of {rounds} rounds in which the commands take turns; whole processes"
     yield from table(PEER_HEADINGS, rows)
     for peer in PEERS:
