@@ -1,6 +1,7 @@
-"""Capture formats, one file each, picked by magic number and never by the file's name.
+"""Capture formats, one file each, picked by what a file begins with and never by its name.
 
-A format is a module here that declares `FORMATS`; nothing lists them.
+A format is a module here that declares `FORMATS`; nothing lists them. What none of them knows is converted by Wireshark's editcap where
+that is installed (see `conversion`).
 """
 
 from __future__ import annotations
@@ -10,22 +11,25 @@ import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ...warehouse.errors import EmptyCapture, UnsupportedFormat
+from ...warehouse.errors import EmptyCapture
 from .base import Reader
+from .conversion import convert
 from .registry import Format
 
 if TYPE_CHECKING:
     from ..content import Content
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 1 << 16
+"""Bytes that are looked at to tell a format without a magic number."""
 
 
 def open_reader(content: Content) -> Reader:
-    """Make the reader for a capture by what it begins with.
+    """Make the reader for a capture.
 
     Raises:
         EmptyCapture: There is not one byte.
-        UnsupportedFormat: No reader here knows it; the message names the format where that can be told.
+        UnsupportedFormat: No reader here knows it, nor does editcap, or that is not installed; the message names the format where that
+            can be told.
         CaptureError: The content cannot be read.
     """
     window = content.window(HEAD_BYTES, HEAD_BYTES)
@@ -33,9 +37,12 @@ def open_reader(content: Content) -> Reader:
         raise EmptyCapture("the file is empty", source=content.name)
     head = window.buffer[: window.size].tobytes()
     for format_ in _formats():
-        if head.startswith(format_.magic):
+        if format_.magic and head.startswith(format_.magic):
             return format_.open(content)
-    raise UnsupportedFormat("not a capture format that is known here", source=content.name, offset=0)
+    for format_ in _formats():
+        if format_.recognise is not None and format_.recognise(head, window.last):
+            return format_.open(content)
+    return convert(content, head)
 
 
 @cache

@@ -11,11 +11,12 @@ import numpy as np
 
 from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
-from .base import BATCH_BYTES, BATCH_PACKETS, Interface, PacketBatch, Problem, ReaderState
+from .base import Interface, PacketBatch, Problem, ReaderState
+from .chained import chained_batches
 from .link_types import largest_packet
 from .pcap_variants import FILE_HEADER_BYTES, VARIANTS, choose_variant, read_file_header
-from .pseudo_headers import has_pseudo_header, without_pseudo_headers
-from .records import Int64, Layout, walk
+from .pseudo_headers import ERF, ERF_TS_RESOLUTION_NS, ErfPorts, has_pseudo_header, without_pseudo_headers
+from .records import Int64, Layout
 from .registry import Format
 
 PROBE_BYTES = 1 << 20
@@ -32,6 +33,7 @@ class PcapReader:
         self.format = "pcap"
         self.state = ReaderState()
         self._content = content
+        self._layout: Layout | None = None
         if window.size < FILE_HEADER_BYTES:
             self.state.problems.append(Problem(0, "the file ends inside its header", kind="cut-short"))
             return
@@ -63,33 +65,16 @@ class PcapReader:
             or_length_at=variant.wire_at if variant.either else None,
             guess=partial(_like, order=header.order, unit_ns=variant.unit_ns),
         )
-        self.state.interfaces.append(Interface(self._link_type, header.snap_length, float(variant.unit_ns)))
+        self._ports = ErfPorts(self.state.interfaces, ERF_TS_RESOLUTION_NS) if self._link_type == ERF else None
+        if self._ports is None:
+            self.state.interfaces.append(Interface(self._link_type, header.snap_length, float(variant.unit_ns)))
 
     def batches(self) -> Iterator[PacketBatch]:
         """See `base.Reader`."""
-        if not self.state.interfaces:
+        if self._layout is None:
             return
         self._content.advance(FILE_HEADER_BYTES + self._variant.extra_header_bytes)
-        first_frame = 1
-        least = self._layout.least
-        while True:
-            window = self._content.window(least, max(least, BATCH_BYTES))
-            found = walk(window.buffer, 0, window.size, self._layout)
-            for begin in range(0, len(found.starts), BATCH_PACKETS):
-                starts = found.starts[begin : begin + BATCH_PACKETS]
-                batch = self._batch(window, starts, first_frame)
-                yield without_pseudo_headers(batch) if has_pseudo_header(self._link_type) else batch
-                first_frame += len(starts)
-            offset = window.position + found.stop
-            if found.damage is not None:
-                self.state.problems.append(Problem(offset, found.damage, unread_records=1))
-                return
-            if window.last:
-                if found.stop < window.size:
-                    self.state.problems.append(Problem(offset, "the file ends inside a packet", kind="cut-short", unread_records=1))
-                return
-            self._content.advance(found.stop)
-            least = found.missing
+        yield from chained_batches(self._content, self._layout, self.state.problems, self._batch)
 
     def _batch(self, window: Window, starts: Int64, first_frame: int) -> PacketBatch:
         buffer, variant = window.buffer, self._variant
@@ -98,7 +83,7 @@ class PcapReader:
         if variant.either:
             captured, wire = np.minimum(captured, wire), np.maximum(captured, wire)
         padding = np.minimum(captured, variant.padding)
-        return PacketBatch(
+        batch = PacketBatch(
             buffer=buffer,
             offset=starts + variant.record_header_bytes + padding,
             captured_length=captured - padding,
@@ -110,6 +95,9 @@ class PcapReader:
             record_offset=starts + window.position,
             first_frame=first_frame,
         )
+        if self._ports is not None:
+            batch.interface_id = self._ports.interface_ids(buffer, batch.offset, batch.captured_length)
+        return without_pseudo_headers(batch) if has_pseudo_header(self._link_type) else batch
 
 
 def _like(record: bytes, *, order: str, unit_ns: int) -> tuple[re.Pattern[bytes], int]:
@@ -121,4 +109,4 @@ def _like(record: bytes, *, order: str, unit_ns: int) -> tuple[re.Pattern[bytes]
     return re.compile(re.escape(record[:2]) + b".." + fraction + rb"\0[\0-\4].." * 2, re.DOTALL), 0
 
 
-FORMATS = tuple(Format("pcap", struct.pack(order + "I", magic), PcapReader) for magic in VARIANTS for order in "<>")
+FORMATS = tuple(Format("pcap", PcapReader, struct.pack(order + "I", magic)) for magic in VARIANTS for order in "<>")

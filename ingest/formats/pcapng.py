@@ -282,4 +282,4 @@ def _batch(window: Window, frames: Frames, first_frame: int) -> PacketBatch:
     )
 
 
-FORMATS = (Format("pcapng", SECTION_MAGIC, PcapngReader),)
+FORMATS = (Format("pcapng", PcapngReader, SECTION_MAGIC),)

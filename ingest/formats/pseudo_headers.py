@@ -9,9 +9,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .base import PacketBatch
+from .base import Interface, PacketBatch
 
 ERF = 197
+ERF_TS_RESOLUTION_NS = 1e9 / 2**32
+ERF_PORTS = 4
+"""Ports of a capture card that the flags of an ERF header can tell apart."""
 FIXED_BYTES = {
     123: 4,   # SunATM: direction and traffic type, virtual path and channel
     139: 4,   # MTP2: direction, annex A, link number
@@ -78,6 +81,30 @@ def without_pseudo_headers(batch: PacketBatch) -> PacketBatch:
         first_frame=batch.first_frame,
         pseudo_header=length,
     )
+
+
+class ErfPorts:
+    """The interfaces of ERF records: the ports of a capture card, in the order in which they come up, as Wireshark numbers them.
+
+    Args:
+        interfaces: The reader's interfaces; ports are added when their first record comes.
+        ts_resolution_ns: Resolution of the records' times.
+    """
+
+    def __init__(self, interfaces: list[Interface], ts_resolution_ns: float) -> None:
+        self._interfaces = interfaces
+        self._ts_resolution_ns = ts_resolution_ns
+        self._numbers = np.full(ERF_PORTS, -1, dtype=np.int32)
+
+    def interface_ids(self, buffer: npt.NDArray[np.uint8], offset: Int64, available: Int64) -> npt.NDArray[np.int32]:
+        """Indices into the interfaces (int32[m]) for the ERF records at `offset` (int64[m]), `available` (int64[m]) bytes long."""
+        ports = np.where(available >= _ERF_HEADER_BYTES, buffer[offset + 9] & (ERF_PORTS - 1), 0)
+        present, first = np.unique(ports, return_index=True)
+        for port in present[np.argsort(first)]:
+            if self._numbers[port] < 0:
+                self._numbers[port] = len(self._interfaces)
+                self._interfaces.append(Interface(ERF, ts_resolution_ns=self._ts_resolution_ns))
+        return self._numbers[ports]
 
 
 def erf_times(buffer: npt.NDArray[np.uint8], offset: Int64) -> Int64:

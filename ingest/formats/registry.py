@@ -1,4 +1,4 @@
-"""What a capture format declares about itself. The registry is the folder: every module in it that has a `FORMATS` is one."""
+"""What a capture format declares about itself. The registry is the folder: every module in it that has `FORMATS` is one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class Format:
     """A capture format, or a variant of one.
 
     Attributes:
-        name: What people call it, for messages.
-        magic: Bytes that its files begin with.
+        name: What people call it.
         open: Makes a reader that stands at the beginning of the content; raises `UnsupportedFormat` for a version that is not read.
+        magic: Bytes that its files begin with; empty for a format without a magic number.
+        recognise: For those: tells from a file's first bytes, and from whether they are all of it, if it is one.
     """
 
     name: str
-    magic: bytes
     open: Callable[[Content], Reader]
+    magic: bytes = b""
+    recognise: Callable[[bytes, bool], bool] | None = None
