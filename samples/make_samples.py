@@ -52,15 +52,15 @@ def ordinary(recorder: Recorder, start: float, vm: Host, visitors: int) -> None:
     """What every capture has: an operator on RDP, web traffic, names, a ping."""
     chance = recorder.chance
     recorder.arp(start, vm, Host("10.1.0.1", GATEWAY))
-    recorder.tcp(start + 0.5, OPERATOR, vm, (chance.randrange(49152, 65535), 3389), payloads.rdp(chance, 90), rtt=0.0003)
+    recorder.tcp(start + 0.5, OPERATOR, vm, (chance.randrange(49152, 65535), 3389), payloads.rdp(chance, 90), rtt=0.0003, client_rtt=0.031)
     for number in range(visitors):
         at = start + 2 + number * 1.7
         recorder.udp(at, vm, NAME_SERVER, (chance.randrange(49152, 65535), 53), payloads.dns(f"api{number}.example.com", f"198.51.100.{number + 40}", number), 0.0011)
         # The capture is made at the server: the way to the visitor shows between SYN/ACK and ACK.
-        recorder.tcp(at + 0.2, visitor(number), vm, (chance.randrange(49152, 65535), 443), payloads.tls("www.example.com", chance, chance.randrange(500, 6000)), rtt=0.0002)
+        recorder.tcp(at + 0.2, visitor(number), vm, (chance.randrange(49152, 65535), 443), payloads.tls("www.example.com", chance, chance.randrange(500, 6000)), rtt=0.0002, client_rtt=0.008 + 0.011 * number)
         server = Host(f"198.51.100.{number + 40}", GATEWAY)
         recorder.tcp(at + 0.6, vm, server, (chance.randrange(49152, 65535), 443), payloads.tls(f"api{number}.example.com", chance, 2500), rtt=chance.uniform(0.004, 0.03))
-    recorder.tcp(start + 4, visitor(1), vm, (chance.randrange(49152, 65535), 80), payloads.http("/health", "www.example.com", 1800), rtt=0.0002)
+    recorder.tcp(start + 4, visitor(1), vm, (chance.randrange(49152, 65535), 80), payloads.http("/health", "www.example.com", 1800), rtt=0.0002, client_rtt=0.019)
     recorder.tcp(start + 5, vm, SLOW_SERVER, (chance.randrange(49152, 65535), 443), payloads.tls("far-away.example.com", chance, 3000), rtt=0.182)
     recorder.ping(start + 6, vm, NAME_SERVER, 0.0009, 3)
 

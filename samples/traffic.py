@@ -67,7 +67,8 @@ class Recorder:
             time += rtt
 
     def tcp(
-        self, time: float, client: Host, server: Host, ports: tuple[int, int], dialogue: Sequence[Part] = (), *, rtt: float, lost_syns: int = 0
+        self, time: float, client: Host, server: Host, ports: tuple[int, int], dialogue: Sequence[Part] = (), *, rtt: float,
+        client_rtt: float = 0.0001, lost_syns: int = 0,
     ) -> float:
         """A whole connection: handshake, dialogue, and an end by FIN.
 
@@ -78,6 +79,7 @@ class Recorder:
             ports: The client's and the server's port.
             dialogue: What is said, in turns.
             rtt: Seconds from the capture point to the server and back.
+            client_rtt: Seconds from there to the client and back.
             lost_syns: SYNs that get no answer, sent again after 1, 3, 7, ... seconds (RFC 6298, section 5.7).
 
         Returns:
@@ -85,9 +87,9 @@ class Recorder:
         """
         connection = _Connection(self, client, server, ports)
         time = connection.syn(time, lost_syns)
-        time = connection.answer_syn(time + rtt)
+        time = connection.answer_syn(time + rtt, client_rtt)
         for from_client, payload in dialogue:
-            time = connection.say(time + (0.0004 if from_client else rtt), payload, from_client=from_client)
+            time = connection.say(time + (client_rtt if from_client else rtt) + 0.0003, payload, from_client=from_client)
         return connection.finish(time + 0.01, rtt)
 
     def refused(self, time: float, client: Host, server: Host, ports: tuple[int, int], rtt: float) -> None:
@@ -135,10 +137,10 @@ class _Connection:
             self.send(time, "S", from_client=True, options=[("MSS", MSS), ("NOP", None), ("WScale", 8), ("NOP", None), ("NOP", None), ("SAckOK", b"")])
         return time
 
-    def answer_syn(self, time: float) -> float:
+    def answer_syn(self, time: float, client_rtt: float) -> float:
         self.send(time, "SA", from_client=False, options=[("MSS", MSS), ("NOP", None), ("WScale", 7), ("NOP", None), ("NOP", None), ("SAckOK", b"")])
-        self.send(time + 0.0001, "A", from_client=True)
-        return time + 0.0001
+        self.send(time + client_rtt, "A", from_client=True)
+        return time + client_rtt
 
     def say(self, time: float, payload: bytes, *, from_client: bool) -> float:
         pieces = [payload[at : at + MSS] for at in range(0, len(payload), MSS)]

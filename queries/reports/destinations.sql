@@ -2,7 +2,7 @@
 title = "Destinations and ports"
 description = """
 Who packets were sent to, by protocol and port, as Wireshark's IPv4 and IPv6 Statistics > Destinations and Ports: counted once per IP header of a packet
-at the innermost destination. Addresses with most packets first, then their ports.
+at the innermost destination. Addresses with most packets first, then their ports with most packets.
 """
 needs = ["ipv4_destinations", "ipv6_destinations"]
 layout = { kind = "groups", by = ["ip_version", "dst_ip", "dst_packets"] }
@@ -11,6 +11,7 @@ chart = { kind = "bar", x = "dst_ip", y = "packets" }
 port = { type = "INTEGER", help = "Only this destination port." }
 family = { type = "INTEGER", help = "Only packets with headers of this IP version, 4 or 6." }
 top = { type = "INTEGER", default = 20, help = "How many addresses to list; 0 is all." }
+ports = { type = "INTEGER", default = 10, help = "How many ports to list for each address; 0 is all." }
 [columns]
 ip_version = "Which of the two statistics: headers of IPv4 or of IPv6."
 packets = { doc = "Packets, times the headers of this version in each.", unit = "packets" }
@@ -64,7 +65,8 @@ totals as (
 ranked as (
     select
         *,
-        dense_rank() over (order by dst_packets desc, ip_version asc, dst_ip asc) as place
+        dense_rank() over (order by dst_packets desc, ip_version asc, dst_ip asc) as place,
+        row_number() over (partition by ip_version, dst_ip order by packets desc, protocol asc, dst_port asc) as port_place
     from totals
 )
 
@@ -78,5 +80,5 @@ select
     100.0 * packets / all_packets as percent,
     dst_packets
 from ranked
-where $top = 0 or place <= $top
+where ($top = 0 or place <= $top) and ($ports = 0 or port_place <= $ports)
 order by place asc, packets desc, protocol asc, dst_port asc
