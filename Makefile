@@ -17,10 +17,11 @@ demo: $(VENV)/.run ## ingest the samples into a throw-away warehouse and answer 
 	show() { printf '\n$$ caphouse %s\n' "$$*"; $(BIN)/caphouse "$$@"; }; \
 	show ingest samples; \
 	show captures --format table; \
-	show report rtt --format table; \
+	show report rtt --top 12 --format table; \
+	show report rtt-by-server --format table; \
 	show report protocol-hierarchy --format table; \
-	show report destinations --format table; \
-	show report ports --format table; \
+	show report destinations --top 6 --ports 4 --format table; \
+	show report ports --top 10 --format table; \
 	show report port-callers --port 111 --format table
 
 test: $(VENV)/.test ## run the tests
