@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-NO_LINK_TYPE, SYSTEMD_JOURNAL, SYSDIG_EVENT = -1, -2, -3
-"""Of records that count as frames and are no packets of an interface: pcapng's custom blocks, journal entries, and sysdig events."""
+NO_LINK_TYPE, SYSTEMD_JOURNAL, SYSDIG_EVENT, NETMON_802_11 = -1, -2, -3, -4
+"""What has no LINKTYPE_ number: records of pcapng that count as frames and are no packets of an interface (custom blocks, journal entries,
+sysdig events), and Network Monitor's own header before 802.11."""
 
 NAMES = {
-    -3: "SYSDIG_EVENT", -2: "SYSTEMD_JOURNAL", -1: "NONE",
+    -4: "NETMON_802_11", -3: "SYSDIG_EVENT", -2: "SYSTEMD_JOURNAL", -1: "NONE",
     0: "NULL", 1: "ETHERNET", 2: "EXP_ETHERNET", 3: "AX25", 4: "PRONET", 5: "CHAOS", 6: "IEEE802_5", 7: "ARCNET_BSD", 8: "SLIP",
     9: "PPP", 10: "FDDI", 12: "RAW", 14: "RAW", 50: "PPP_HDLC", 51: "PPP_ETHER", 99: "SYMANTEC_FIREWALL", 100: "ATM_RFC1483",
     101: "RAW", 102: "SLIP_BSDOS", 103: "PPP_BSDOS", 104: "C_HDLC", 105: "IEEE802_11", 106: "ATM_CLIP", 107: "FRELAY", 108: "LOOP",
