@@ -82,7 +82,7 @@ class _Events:
 
 
 class _State:
-    """What is kept of each flow: arrays indexed by flow, grown by doubling; 48 bytes a flow."""
+    """What is kept of each flow: arrays indexed by flow, grown by doubling; 50 bytes a flow."""
 
     _EMPTY = {"label": -1, "by_port": -1, "server_port": -1}  # noqa: RUF012 - never written
 
@@ -99,8 +99,10 @@ class _State:
         # Packets with payload so far in each direction, counted up to TESTED_PACKETS; `settled` when no more are looked at.
         self.tested = np.empty((0, 2), np.int8)
         self.settled = np.empty(0, np.bool_)
-        # RTP's test of each direction: synchronisation source, its last sequence number, its packets and its good steps so far.
+        # RTP's test of each direction: synchronisation source, whether it is the second one tried, its last sequence number, its
+        # packets and its good steps so far.
         self.rtp_source = np.empty((0, 2), np.uint32)
+        self.rtp_second = np.empty((0, 2), np.bool_)
         self.rtp_sequence = np.empty((0, 2), np.uint16)
         self.rtp_packets = np.empty((0, 2), np.int8)
         self.rtp_steps = np.empty((0, 2), np.int8)
@@ -319,14 +321,17 @@ class Applications:
             key = (maybe.flow[turn], direction[turn])
             count = state.rtp_packets[key]
             same = (count > 0) & (state.rtp_source[key] == source[turn])
-            # A first packet that the next one does not continue was a stray one.
-            anew = ~same & (count <= 1)
+            # A first packet that the next one does not continue may have been a stray one; a second source is kept, so that of two
+            # in turn one passes.
+            second = ~same & (count == 1) & ~state.rtp_second[key]
+            anew = second | (count == 0)
             step = sequence[turn] - state.rtp_sequence[key]
             good = same & (step >= _RTP_STEPS.start) & (step < _RTP_STEPS.stop)
             kept = same | anew
             count = np.where(anew, 1, count + same)
             steps = np.where(anew, 0, state.rtp_steps[key] + good)
             state.rtp_packets[key], state.rtp_steps[key] = count, steps
+            state.rtp_second[key] |= second
             state.rtp_source[key] = np.where(anew, source[turn], state.rtp_source[key])
             state.rtp_sequence[key] = np.where(kept, sequence[turn], state.rtp_sequence[key])
             passed[turn] = same & (count >= _RTP_PACKETS) & (steps >= _RTP_SHARE * (count - 1))
