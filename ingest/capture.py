@@ -258,12 +258,19 @@ def _interface_rows(reader: Reader) -> pa.Table:
     )
 
 
-def _capture_row(source: Source, content: Content, reader: Reader | None, tally: Tally, options: Options) -> dict[str, Any]:
-    interfaces = reader.state.interfaces if reader is not None else []
-    info = reader.state.info if reader is not None else None
-    snap_lengths = [interface.snap_length or 0 for interface in interfaces]
-    drops = [interface.dropped_packets for interface in interfaces if interface.dropped_packets is not None]
-    filters = [interface.capture_filter for interface in interfaces if interface.capture_filter]
+def failed_row(source: Source, capture_id: str, message: str, options: Options) -> dict[str, Any]:
+    """The row of `captures` for a capture of which nothing could be kept."""
+    row = _source_columns(source, options) | {name: 0 for name in _COUNTS}
+    return row | {
+        "capture_id": capture_id, "ingest_id": secrets.randbits(63), "status": "damaged", "error": message, "file_bytes": source.file_bytes,
+        "link_types": [], "unread_records": 0, "unread_reasons": {},
+    }  # fmt: skip
+
+
+_COUNTS = ("packets", "captured_bytes", "wire_bytes", "truncated_packets", "undecoded_packets", "out_of_order_packets")
+
+
+def _source_columns(source: Source, options: Options) -> dict[str, Any]:
     facts = source.facts
     return {
         "source_uri": source.uri,
@@ -273,12 +280,24 @@ def _capture_row(source: Source, content: Content, reader: Reader | None, tally:
         "resource_group": facts.resource_group,
         "subscription_id": facts.subscription_id,
         "tags": dict(options.tags),
+        "modified_ns": source.modified_ns,
+        "decoder_version": DECODER_VERSION,
+        "ingested_ns": time.time_ns(),
+    }
+
+
+def _capture_row(source: Source, content: Content, reader: Reader | None, tally: Tally, options: Options) -> dict[str, Any]:
+    interfaces = reader.state.interfaces if reader is not None else []
+    info = reader.state.info if reader is not None else None
+    snap_lengths = [interface.snap_length or 0 for interface in interfaces]
+    drops = [interface.dropped_packets for interface in interfaces if interface.dropped_packets is not None]
+    filters = [interface.capture_filter for interface in interfaces if interface.capture_filter]
+    return _source_columns(source, options) | {
         "format": reader.format if reader is not None else None,
         "compression": content.compression,
         "converted_by": getattr(reader, "converted_by", None),
         "file_bytes": content.file_bytes,
         "content_bytes": content.content_bytes,
-        "modified_ns": source.modified_ns,
         "link_types": list(dict.fromkeys(link_type_name(interface.link_type) for interface in interfaces)),
         "interfaces": len(interfaces) if reader is not None else None,
         "snap_length": max(snap_lengths) if snap_lengths and all(snap_lengths) else None,
@@ -289,14 +308,7 @@ def _capture_row(source: Source, content: Content, reader: Reader | None, tally:
         "comment": info.comment if info else None,
         "first_ts_ns": tally.first_ts_ns,
         "last_ts_ns": tally.last_ts_ns,
-        "packets": tally.packets,
-        "captured_bytes": tally.captured_bytes,
-        "wire_bytes": tally.wire_bytes,
-        "truncated_packets": tally.truncated_packets,
-        "undecoded_packets": tally.undecoded_packets,
-        "out_of_order_packets": tally.out_of_order_packets,
+        **{name: getattr(tally, name) for name in _COUNTS},
         "dropped_packets": sum(drops) if drops else None,
-        "decoder_version": DECODER_VERSION,
-        "ingested_ns": time.time_ns(),
         "date": tally.date,
     }

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..warehouse.errors import CaptureError
 from ..warehouse.locations import Location
 from ..warehouse.staging import DataFile, StagedWriter
-from .capture import Ingested, Options, ingest_content
+from .capture import Ingested, Options, failed_row, ingest_content
 from .content import open_content
 from .decode import DECODER_VERSION
 from .sources import Source, find_sources
@@ -282,13 +282,23 @@ class _ChunkReader:
             return CaptureResult(source.display, None, "unsupported", 0, error.message), None
         except OSError as error:
             return CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error)), None
+        except Exception as error:  # noqa: BLE001 - a defect here must not cost the user the other captures
+            return self._defect(source, error)
+
+    def _defect(self, source: Source, error: Exception) -> tuple[CaptureResult, dict[str, Any] | None]:
+        """The result for a capture that this program fails on. Rows written so far stay without a row of `captures`: they do not exist."""
+        message = f"cannot be decoded, which is a defect of caphouse ({type(error).__name__}: {error}); please report it"
+        capture_id = None if source.is_stream else _digest(source)
+        if capture_id is None:
+            return CaptureResult(source.display, None, "damaged", 0, message), None
+        row = failed_row(source, capture_id, message, self._options)
+        return CaptureResult(source.display, capture_id, "damaged", 0, message), row
 
     def _recognise(self, source: Source) -> CaptureResult | None:
         """The result for a capture that the warehouse has. Content is hashed beforehand only when some capture had the same size."""
         if source.is_stream or source.file_bytes is None or not self._known.may_have(source.file_bytes):
             return None
-        with open_content(source.open(), name=source.display) as content:
-            capture_id = content.digest()
+        capture_id = _digest(source)
         if not self._known.has(capture_id, DECODER_VERSION):
             return None
         return CaptureResult(source.display, capture_id, self._known.by_content[capture_id].status, 0, already_present=True)
@@ -297,6 +307,11 @@ class _ChunkReader:
         self._packets += packets
         if self._progress is not None:
             self._progress(self._packets)
+
+
+def _digest(source: Source) -> str:
+    with open_content(source.open(), name=source.display) as content:
+        return content.digest()
 
 
 def _result(source: Source, ingested: Ingested) -> CaptureResult:

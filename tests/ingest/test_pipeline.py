@@ -10,6 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from caphouse.ingest.columns import Columns
+from caphouse.ingest.decode import Decoder
+from caphouse.ingest.formats.base import PacketBatch
 from caphouse.ingest.pipeline import IngestReport, ingest
 from caphouse.warehouse.store import Warehouse
 
@@ -138,3 +141,23 @@ def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path, warehouse: Warehou
     report = ingest(warehouse, [str(tmp_path / "gone.pcap"), str(tmp_path / "good.pcap")])
     assert [Path(result.source).name for result in report.failed] == ["gone.pcap"]
     assert count(warehouse, "packets") == 30
+
+
+def test_a_defect_costs_one_capture(tmp_path: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the decoder itself fails, the capture has a row that says so, and the others are in."""
+    make_capture(tmp_path / "a.pcap", 1, packets=10)
+    make_capture(tmp_path / "b.pcap", 2, packets=20)
+    decode = Decoder.decode
+
+    def fail_on_twenty(self: Decoder, batch: PacketBatch) -> Columns:
+        if len(batch) == 20:
+            raise IndexError("no such thing")
+        return decode(self, batch)
+
+    monkeypatch.setattr(Decoder, "decode", fail_on_twenty)
+    report = ingest(warehouse, [str(tmp_path / "*.pcap")])
+    assert by_name(report) == {"a.pcap": "complete", "b.pcap": "damaged"}
+    rows = {row["file_name"]: row for row in captures(warehouse)}
+    assert "no such thing" in rows["b.pcap"]["error"]
+    assert rows["b.pcap"]["packets"] == 0
+    assert count(warehouse, "packets") == 10
