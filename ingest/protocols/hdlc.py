@@ -10,6 +10,8 @@ from .base import Layer, Protocol, Rank, leaves
 _EXTENDED = 0x01
 """Last octet of a frame relay address."""
 _MAX_ADDRESS_BYTES = 8
+_CIRCUIT_BITS = (0xFC, 0xF0, 0xFC)
+"""Bits of the circuit number in the first octets of the address."""
 _UNNUMBERED_INFORMATION = 0x03
 _EXCHANGE_IDENTIFICATION = 0xAF
 _SNAP = 0x80
@@ -35,13 +37,32 @@ def dissect_frame_relay(layer: Layer) -> None:
     unnumbered = control == _UNNUMBERED_INFORMATION
     _by_identifier(layer.select(unnumbered), length[unnumbered] + 1)
     # Circuit 0 is for signalling.
-    cisco = ~unnumbered & (circuit != 0) & (control != _EXCHANGE_IDENTIFICATION) & (layer.captured >= length + 2)
-    typed = layer.select(cisco)
-    typed.hand_on("chdlc.protocol", typed.word(length[cisco]), length[cisco] + 2)
+    signalling = ~unnumbered & ((circuit == 0) | (control == _EXCHANGE_IDENTIFICATION))
+    layer.hand_to("data", length, signalling)
+    other = ~unnumbered & ~signalling & (layer.captured >= length + 2)
+    _without_control(layer.select(other), length[other])
+
+
+def _without_control(layer: Layer, at: npt.NDArray[np.int64]) -> None:
+    """Cisco's encapsulation has a type and no control field; else numbered frames, else Ethernet, by what makes sense."""
+    if not len(layer):
+        return
+    tables = layer.frames.registry.table
+    kind = layer.word(at)
+    cisco = tables("chdlc.protocol")[kind] >= 0
+    layer.hand_on("chdlc.protocol", kind, at + 2, cisco)
+    numbered = at + np.where(layer.byte(at) & 3 == 3, 1, 2)
+    there = layer.captured > numbered
+    identifier = np.zeros(len(layer), dtype=np.uint8)
+    identifier[there] = layer.select(there).byte(numbered[there])
+    known = (tables("osinl.incl")[identifier] >= 0) | (tables("fr.nlpid")[identifier] >= 0)
+    known &= ~cisco & there & (identifier > 0)
+    _by_identifier(layer.select(known), numbered[known])
+    layer.hand_to("eth", at, ~cisco & ~known)
 
 
 def _address(layer: Layer) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Length of the address (int64[m]), circuit number or at least whether it is 0 (int64[m]), and whether the address ended (bool[m])."""
+    """Length of the address (int64[m]), a number that is 0 for circuit 0 only (int64[m]), and whether the address ended (bool[m])."""
     size = len(layer)
     length = np.zeros(size, dtype=np.int64)
     circuit = np.zeros(size, dtype=np.int64)
@@ -53,12 +74,7 @@ def _address(layer: Layer) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
             break
         value = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + octet, np.dtype("u1")).astype(np.int64)
         length[waiting] = octet + 1
-        if octet == 0:
-            circuit[waiting] = value >> 2
-        elif octet == 1:
-            circuit[waiting] = circuit[waiting] << 4 | value >> 4
-        else:
-            circuit[waiting] = circuit[waiting] << 7 | value >> 1
+        circuit[waiting] = circuit[waiting] << 7 | value & _CIRCUIT_BITS[min(octet, 2)]
         last = value & _EXTENDED != 0
         if octet == 0:
             # One octet is no address (Wireshark takes it for circuit 0).

@@ -9,7 +9,9 @@ from .base import Layer, Protocol, Rank
 
 _PKTAP = np.dtype([("length", "<u4"), ("type", "<u4"), ("link_type", "<u4")])
 _PKTAP_PACKET = 1
+_PKTAP_BYTES = 108
 _PPI = np.dtype([("version", "u1"), ("flags", "u1"), ("length", "<u2"), ("link_type", "<u4")])
+_PPI_BYTES = 8
 _PPI_FIELD = np.dtype([("type", "<u2"), ("length", "<u2")])
 _PPI_80211 = 2
 _PPI_80211_FLAGS_AT = 8
@@ -25,48 +27,49 @@ def dissect_pktap(layer: Layer) -> None:
     """Length of the header and link type, in the byte order of the machine (all are little-endian)."""
     layer = layer.require(12)
     header = layer.gather(_PKTAP)
-    _hand_on(layer, header["link_type"].astype(np.int64), header["length"].astype(np.int64), header["type"] == _PKTAP_PACKET)
+    length = header["length"].astype(np.int64)
+    is_packet = (header["type"] == _PKTAP_PACKET) & (length >= _PKTAP_BYTES)
+    _hand_on(layer, header["link_type"].astype(np.int64), length, is_packet)
 
 
 def dissect_ppi(layer: Layer) -> None:
     """Version 0 (http://www.cacetech.com/documents/PPI%20Header%20format%201.0.7.pdf); little-endian, and aligned if a flag says so."""
     layer = layer.require(8)
     header = layer.gather(_PPI)
-    length = header["length"].astype(np.int64)
-    valid = (length >= 8) & (layer.captured >= length)
-    layer, header, length = layer.select(valid), header[valid], length[valid]
+    length = np.maximum(header["length"].astype(np.int64), _PPI_BYTES)
     link_type = header["link_type"].astype(np.int64)
-    wireless = link_type == _IEEE_80211
+    fcs, length = _walk_ppi_fields(layer, length)
+    valid = layer.captured >= length
+    wireless = valid & (link_type == _IEEE_80211)
     inside = layer.select(wireless)
-    fcs = _ppi_fcs(inside, length[wireless])
-    inside.trim(inside.reported_end - fcs)
+    inside.trim(inside.reported_end - fcs[wireless])
     inside.hand_to("wlan_radio", length[wireless])
-    _hand_on(layer, link_type, length, ~wireless)
+    _hand_on(layer, link_type, length, valid & ~wireless)
 
 
-def _ppi_fcs(layer: Layer, length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Bytes of frame check sequence at the end (int64[m]), by the flags of the 802.11-Common field."""
+def _walk_ppi_fields(layer: Layer, length: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Bytes of frame check sequence at the end (int64[m]), by the 802.11-Common field; and `length`, or where the last field ends (int64[m])."""
     fcs = np.zeros(len(layer), dtype=np.int64)
-    at = np.full(len(layer), 8, dtype=np.int64)
-    waiting = np.arange(len(layer))
+    at = np.full(len(layer), _PPI_BYTES, dtype=np.int64)
+    waiting = np.flatnonzero(layer.captured >= length)
     for _ in range(_MAX_PPI_FIELDS):
         waiting = waiting[at[waiting] + 4 <= length[waiting]]
         if not len(waiting):
             break
         start = layer.start[waiting] + at[waiting]
         field = layer.frames.gather(layer.rows[waiting], start, _PPI_FIELD)
-        common = (field["type"] == _PPI_80211) & (at[waiting] + 4 + _PPI_80211_FLAGS_AT + 2 <= length[waiting])
+        at[waiting] += 4 + field["length"].astype(np.int64)
+        common = (at[waiting] <= length[waiting]) & (field["type"] == _PPI_80211) & (field["length"] >= _PPI_80211_FLAGS_AT + 2)
         places = waiting[common]
         flags = layer.frames.gather(layer.rows[places], start[common] + 4 + _PPI_80211_FLAGS_AT, np.dtype("<u2"))
         fcs[places] = np.where(flags & _FCS_PRESENT != 0, _FCS_BYTES, 0)
-        at[waiting] += 4 + field["length"].astype(np.int64)
-    return fcs
+    return fcs, np.maximum(length, at)
 
 
 def _hand_on(layer: Layer, link_type: npt.NDArray[np.int64], length: npt.NDArray[np.int64], where: npt.NDArray[np.bool_]) -> None:
     there = where & (layer.captured >= length)
     layer.show("pcap_pktdata", there)
-    layer.hand_on("link_type", link_type, length, there)
+    layer.hand_on("link_type", link_type, length, there, default=None)
 
 
 def dissect_user(layer: Layer) -> None:

@@ -14,7 +14,8 @@ _FLAG_FCS, _FLAG_PADDED = 0x10, 0x20
 _FCS_BYTES = 4
 _MAX_PRESENT_WORDS = 32
 
-_AVS_MAGIC = 0x80211000
+_AVS_MAGIC = (0x80211001, 0x80211002)
+_PRISM_CODES = (0x41, 0x44)
 _PRISM_BYTES = 144
 
 
@@ -27,7 +28,9 @@ def dissect_radiotap(layer: Layer) -> None:
     layer, header, length = layer.select(valid), header[valid], length[valid]
     flags = _radiotap_flags(layer, header["present"].astype(np.uint32), length)
     layer.trim(layer.reported_end - np.where(flags & _FLAG_FCS != 0, _FCS_BYTES, 0))
-    layer.hand_to("wlan_radio", length)
+    padded = flags & _FLAG_PADDED != 0
+    layer.hand_to("wlan_radio", length, ~padded)
+    layer.hand_to("wlan_radio_padded", length, padded)
 
 
 def _radiotap_flags(layer: Layer, present: npt.NDArray[np.uint32], length: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -51,10 +54,14 @@ def _radiotap_flags(layer: Layer, present: npt.NDArray[np.uint32], length: npt.N
 
 
 def dissect_prism(layer: Layer) -> None:
-    """The Prism header has 144 bytes; the same link type has AVS headers too, told by their magic number."""
-    layer = layer.require(8)
-    avs = layer.gather(np.dtype(">u4")) & 0xFFFFF000 == _AVS_MAGIC
-    layer.hand_to("wlan_radio", _PRISM_BYTES, ~avs)
+    """The Prism header has 144 bytes and one of two message codes; this link type has AVS headers too, and none at all."""
+    layer = layer.require(4)
+    code = layer.gather(np.dtype("<u4"))
+    avs = np.isin(code.byteswap(), _AVS_MAGIC)
+    prism = np.isin(code, _PRISM_CODES) | np.isin(code.byteswap(), _PRISM_CODES)
+    layer.hand_to("wlancap", 0, avs)
+    layer.hand_to("wlan_radio", _PRISM_BYTES, prism)
+    layer.hand_to("wlan", 0, ~avs & ~prism)
 
 
 def dissect_avs(layer: Layer) -> None:
@@ -68,9 +75,15 @@ def dissect_radio(layer: Layer) -> None:
     layer.hand_to("wlan", 0)
 
 
+def dissect_radio_padded(layer: Layer) -> None:
+    """The same for frames with padding before their body."""
+    layer.hand_to("wlan_padded", 0)
+
+
 PROTOCOLS = (
     Protocol("radiotap", under={"link_type": (127,), "sll.hatype": (803,)}, dissect=dissect_radiotap, rank=Rank.LINK),
     Protocol("prism", under={"link_type": (119,)}, dissect=dissect_prism, rank=Rank.LINK),
     Protocol("wlancap", under={"link_type": (163,)}, dissect=dissect_avs, rank=Rank.LINK),
     Protocol("wlan_radio", dissect=dissect_radio, rank=Rank.LINK),
+    Protocol("wlan_radio", key="wlan_radio_padded", dissect=dissect_radio_padded, rank=Rank.LINK),
 )
