@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Bool, Columns, Int16, Int32, Int64
+from .columns import TUNNEL, Bool, Columns, Int16, Int32, Int64
 from .payloads import Payloads
 from .signatures import FLOW_TEST, NO_MATCH, ON_PORT, PROOF, PROOF_ON_PORT, WEAK_ON_PORT, Matcher
 
 Int8 = npt.NDArray[np.int8]
+
+__all__ = ["SOURCES", "TESTED_PACKETS", "Applications", "Labels", "Matcher"]
 
 TESTED_PACKETS = 8
 """Packets with payload, in each direction of a conversation, whose payload is looked at."""
@@ -183,7 +185,7 @@ class Applications:
         if not len(columns):
             return labels
         self._state.grow(int(flow_id.max()) + 1)
-        with_payload = columns.payload_length > 0
+        with_payload = (columns.payload_length > 0) & (columns.payload_captured != TUNNEL)
         for over, transport in _TRANSPORTS.items():
             packets = np.flatnonzero(with_payload & (columns.transport == transport))
             # Widened once, because each use as an index would do it again.

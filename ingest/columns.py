@@ -17,6 +17,8 @@ Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 ABSENT = -1
+TUNNEL = -1
+"""Value of `Columns.payload_captured` for what a tunnel carries."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class Columns:
     payload_offset: Int64
     """Index in `buffer` where the TCP or UDP payload begins; meaningful where `payload_captured` > 0."""
     payload_captured: Int64
-    """Bytes of payload that are in the buffer; 0 where none."""
+    """Bytes of payload that are in the buffer; 0 where none, `TUNNEL` where the payload is a tunnel's and was looked into."""
     tcp_flags: Int16
     """12 flag bits; -1 without a TCP header that reaches its flags."""
     tcp_seq: Int64

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from .address_table import address_table, mac_texts
-from .columns import Columns
+from .columns import TUNNEL, Columns
 from .formats.base import PacketBatch
 from .formats.link_types import link_type_name
 from .paths import ROOT, Paths
@@ -245,7 +245,7 @@ class Frames:
                 layer = layer.select(layer.reported >= protocol.quoted_bytes)
             if "udp.port" in protocol.under:
                 # What a tunnel carries is no payload for an application to be found in.
-                self.arrays["payload_captured"][layer.rows] = 0
+                self.arrays["payload_captured"][layer.rows] = TUNNEL
             self.layers[layer.rows] += 1
             layer = layer.select(self.layers[layer.rows] <= MAX_LAYERS)
             if not len(layer):

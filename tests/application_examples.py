@@ -11,6 +11,7 @@ import ssl
 import struct
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -287,5 +288,5 @@ def decode(packets: list[bytes], *, first_frame: int = 1, captured: list[int] | 
 def rows(columns: Columns, start: int, end: int) -> Columns:
     """Some of a batch's packets as a batch of their own."""
     values = {field.name: getattr(columns, field.name) for field in fields(columns) if field.name not in {"buffer", "macs", "addresses"}}
-    per_packet = {name: value[start:end] for name, value in values.items() if isinstance(value, np.ndarray)}
+    per_packet: dict[str, Any] = {name: value[start:end] for name, value in values.items() if isinstance(value, np.ndarray)}
     return replace(columns, first_frame=columns.first_frame + start, **per_packet)

@@ -295,8 +295,10 @@ def test_batches_make_no_difference(seed: int) -> None:
 
 def plain_verdict(packets: list[bytes]) -> list[Label]:
     """The labels of one UDP or TCP conversation's packets, told packet by packet with single matches; RTP left out."""
-    quality_so_far, protocol, by_port, tested, result = 0, -1, None, {False: 0, True: 0}, []
-    server = None
+    result: list[Label] = []
+    quality_so_far, protocol, tested = 0, -1, {False: 0, True: 0}
+    by_port: int | None = None
+    server: int | None = None
     decoded = decode(packets)
     for number_in_flow, content in enumerate(packets):
         over = "tcp" if content[9] == TCP else "udp"
@@ -352,6 +354,14 @@ def test_random_bytes_are_rarely_anything() -> None:
     assert len(names) < 25
     peer_to_peer = {protocol.name for protocol in MATCHER.protocols if protocol.category == "p2p"}
     assert not peer_to_peer.intersection(names)
+
+
+def test_what_a_tunnel_carries_is_no_payload() -> None:
+    """A VXLAN packet with ARP inside is no application's, though its port and bytes are there to be looked at."""
+    arp = b"\xff" * 6 + bytes(6) + b"\x08\x06" + b"\0\1\x08\0\6\4\0\1" + bytes(20)
+    vxlan = packet(UDP, 40000, 4789, b"\x08\0\0\0\0\0\1\0" + arp)
+    capwap = packet(UDP, 40000, 5247, bytes.fromhex("0010020000000000") + bytes(40))
+    assert label([vxlan, capwap]) == ([None, None], [(None, None), (None, None)])
 
 
 def test_empty_batch_and_flows_without_packets() -> None:
