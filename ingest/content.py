@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import stat
 import weakref
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,11 @@ READ_BYTES = 1 << 20
 """Bytes that are read and hashed in one go: small enough to be in the cache still when they are hashed."""
 FIRST_BUFFER_BYTES = 1 << 20
 """Size of the first buffer where the content's size is not known; later ones grow with what was really read."""
+BEGINNING_BYTES = 1 << 12
+"""Bytes that tell a file that was added to from one that was begun anew: they hold the time of the first packet."""
+
+Change = Literal["grown", "rewritten"]
+"""What others did to a file while it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +60,34 @@ class Content:
         compression: 'gzip', 'zstd', 'lz4', 'bz2', 'xz', or None.
         file_bytes: Size of the file as it was found, compressed or not; None where that cannot be known, as for a pipe.
         size: Size of the content where it is known beforehand, which is only so for a regular file that is not compressed.
+        modified_ns: Modification time of the file as it was found, nanoseconds since the epoch; None for what is no regular file.
         position: Where the next window begins.
+        digests: BLAKE3, 64 hex digits, of the content up to each of the marks that were passed so far.
     """
 
-    def __init__(self, name: str, source: _RawSource, bytes_: ByteSource, compression: str | None, *, hash_content: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: _RawSource,
+        bytes_: ByteSource,
+        compression: str | None,
+        *,
+        hash_content: bool,
+        marks: Collection[int] = (),
+        copy: Callable[[memoryview], object] | None = None,
+    ) -> None:
         self.name = name
         self.compression = compression
         self.file_bytes = source.size
+        self.modified_ns = source.modified_ns
+        self.digests: dict[int, str] = {}
         self.size = source.size if compression is None else None
         self.position = 0
         self._source = source
         self._bytes = bytes_
         self._hash = blake3() if hash_content else None
+        self._marks = sorted(marks, reverse=True) if hash_content else []
+        self._copy = copy
         self._read = 0  # bytes of content that were taken from `_bytes`; all of them are hashed
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, 0, last=False)
         self._ended = False
@@ -87,9 +109,7 @@ class Content:
         else:
             begin = self.position - self._window.position
             size = min(len(held), most)
-            self._window = Window(
-                self._window.buffer[begin:], len(held), self.position, last=self._ended
-            )
+            self._window = Window(self._window.buffer[begin:], len(held), self.position, last=self._ended)
             if size < len(held):
                 return Window(self._window.buffer[: size + PADDING_BYTES], size, self.position, last=False)
         return self._window
@@ -127,6 +147,13 @@ class Content:
         while not self._ended:
             self._take(waste)
         return self._hash.hexdigest()
+
+    def change(self) -> Change | None:
+        """What others have done to the file since it was opened: added to it, begun it anew, or nothing that matters.
+
+        A file that was moved or removed has not changed: what was opened is read to its end. Of a blob it is not known.
+        """
+        return self._source.change()
 
     @property
     def content_bytes(self) -> int:
@@ -167,11 +194,16 @@ class Content:
 
     def _take(self, into: memoryview) -> int:
         """Read and hash the next bytes; 0 at the end."""
-        count = self._bytes.read_into(into[:READ_BYTES])
+        while self._marks and self._marks[-1] <= self._read and self._hash is not None:
+            self.digests[self._marks.pop()] = self._hash.hexdigest()
+        most = min(READ_BYTES, self._marks[-1] - self._read) if self._marks else READ_BYTES
+        count = self._bytes.read_into(into[:most])
         if count == 0:
             self._ended = True
         elif self._hash is not None:
             self._hash.update(into[:count])
+        if count and self._copy is not None:
+            self._copy(into[:count])
         self._read += count
         return count
 
@@ -197,7 +229,14 @@ class _RawSource:
         self._file = file
         self._name = name
         self._head = b""
-        self.size = _regular_size(file)
+        self._start = 0
+        self._opened = _regular_status(file)
+        self._beginning = b""
+        if self._opened is not None:
+            self._start = file.tell()
+            self._beginning = self._current_beginning()
+        self.size = max(self._opened.st_size - self._start, 0) if self._opened is not None else None
+        self.modified_ns = self._opened.st_mtime_ns if self._opened is not None else None
         self._left = self.size
         self._read = 0
 
@@ -228,6 +267,8 @@ class _RawSource:
         try:
             # Every binary file can do this; typing.BinaryIO does not say so.
             count: int = self._file.readinto(view) or 0  # type: ignore[attr-defined]
+        except FileNotFoundError as error:
+            raise SourceVanished("it was removed while it was read", source=self._name, offset=self._read) from error
         except OSError as error:
             raise CaptureError(f"reading failed: {error.strerror or error}", source=self._name, offset=self._read) from error
         self._read += count
@@ -239,17 +280,41 @@ class _RawSource:
             self._left -= count
         return count
 
+    def change(self) -> Change | None:
+        """See `Content.change`."""
+        now = _regular_status(self._file)
+        if self._opened is None or now is None or (now.st_mtime_ns, now.st_size) == (self._opened.st_mtime_ns, self._opened.st_size):
+            return None
+        if self._current_beginning()[: len(self._beginning)] != self._beginning:
+            return "rewritten"
+        return "grown" if now.st_size > self._opened.st_size else None
+
+    def _current_beginning(self) -> bytes:
+        try:
+            return os.pread(self._file.fileno(), BEGINNING_BYTES, self._start)
+        except OSError:  # a damaged disk; reading will tell
+            return b""
+
     def close(self) -> None:
         self._file.close()
 
 
-def open_content(source: Path | BinaryIO, *, name: str, hash_content: bool = True) -> Content:
+def open_content(
+    source: Path | BinaryIO,
+    *,
+    name: str,
+    hash_content: bool = True,
+    marks: Collection[int] = (),
+    copy: Callable[[memoryview], object] | None = None,
+) -> Content:
     """Open a capture for reading, whatever it is compressed with.
 
     Args:
         source: A path, or a file opened for reading bytes; the content closes it.
         name: How messages call it.
         hash_content: Whether `Content.digest` is wanted.
+        marks: Positions in the content; `Content.digests` will have the digest of what lies before each of them.
+        copy: Called with each piece of the content, front to back, all of it by the time that `Content.digest` has returned.
 
     Raises:
         SourceVanished: There is no such file.
@@ -268,15 +333,13 @@ def open_content(source: Path | BinaryIO, *, name: str, hash_content: bool = Tru
     except BaseException:
         file.close()
         raise
-    return Content(name, raw, content_bytes, compression, hash_content=hash_content)
+    return Content(name, raw, content_bytes, compression, hash_content=hash_content, marks=marks, copy=copy)
 
 
-def _regular_size(file: BinaryIO) -> int | None:
-    """Bytes from here to the end of a regular file; None for anything else."""
+def _regular_status(file: BinaryIO) -> os.stat_result | None:
+    """The state of a regular file; None for anything else."""
     try:
         status = os.fstat(file.fileno())
-        if stat.S_ISREG(status.st_mode):
-            return max(status.st_size - file.tell(), 0)
     except (AttributeError, OSError):  # not a file of the operating system
-        pass
-    return None
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None

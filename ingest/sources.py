@@ -9,7 +9,7 @@
 | `az://`, `abfss://`, `https://ACCOUNT.blob...`, `s3://`, `gs://` | a blob, the blobs below a prefix, or those that a glob matches |
 
 A folder gives every regular file, since the magic number and not the name decides what is a capture, except hidden files and
-folders, what commonly lies beside captures (`SIDECAR_SUFFIXES`), and Delta tables, so that a warehouse inside the folder is not read.
+folders, what commonly lies beside captures (`SIDECAR_SUFFIXES`), and the tables and originals of a warehouse inside the folder.
 A file that cannot be had is in the list all the same, as a `Source` whose `open` raises: the others go on, and it gets its line.
 """
 
@@ -26,7 +26,9 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, cast
 
 from ..warehouse.errors import CaptureError, SourceVanished, UsageError
-from ..warehouse.locations import Location
+from ..warehouse.locations import Entry, Location
+from ..warehouse.originals import IS_ORIGINAL
+from .companions import companions, names_beside, with_local_companions
 
 STDIN = "-"
 """The word, and the stored URI, of standard input."""
@@ -94,6 +96,8 @@ class Source:
         location: Where to open it; None for standard input.
         is_stream: Whether it can be read only once, from the start, and only by this process.
         problem: Why it cannot be read; `open` raises it.
+        beside: JSON files beside it that may say how it was captured.
+        growing: Whether it is known that more will be written to it.
     """
 
     uri: str
@@ -104,6 +108,8 @@ class Source:
     location: Location | None = None
     is_stream: bool = False
     problem: str | None = None
+    beside: tuple[Entry, ...] = ()
+    growing: bool = False
 
     @property
     def file_name(self) -> str:
@@ -135,6 +141,19 @@ class Source:
         except OSError as error:
             raise CaptureError(f"cannot be opened: {_reason(error)}", source=self.display) from error
 
+    def has_changed(self) -> bool:
+        """Whether a blob is not any more what it was when it was found; costs a request.
+
+        Raises:
+            SourceVanished: It is gone.
+        """
+        if self.location is None or self.location.is_local:
+            return False
+        info = self.location.filesystem().get_file_info(self.location.path)
+        if info.type.name == "NotFound":
+            raise SourceVanished("it was removed while it was read", source=self.display)
+        return (int(info.size), info.mtime_ns) != (self.file_bytes, self.modified_ns)
+
 
 def find_sources(args: Sequence[str | os.PathLike[str]], *, recursive: bool = True) -> list[Source]:
     """The captures that the words of a command line mean, in their order, each once.
@@ -153,7 +172,7 @@ def find_sources(args: Sequence[str | os.PathLike[str]], *, recursive: bool = Tr
         for source in _expand(os.fspath(arg), recursive=recursive):
             # The same file by two words (a folder and a glob in it) is one source.
             found.setdefault((source.uri, source.problem is None), source)
-    return list(found.values())
+    return with_local_companions(found.values())
 
 
 def _expand(word: str, *, recursive: bool) -> Iterator[Source]:
@@ -214,7 +233,7 @@ def _folder(path: str, name: str, seen: set[tuple[int, int]], *, recursive: bool
             yield _refused(Location("file", entry.path), entry_name, _unreachable(entry.path, error))
             continue
         if stat.S_ISREG(status.st_mode):
-            if PurePath(entry.name).suffix.lower() not in SIDECAR_SUFFIXES:
+            if PurePath(entry.name).suffix.lower() not in SIDECAR_SUFFIXES and not IS_ORIGINAL.search(entry.path):
                 yield _file(entry.path, entry_name, status)
         elif stat.S_ISDIR(status.st_mode) and recursive and (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
@@ -240,21 +259,36 @@ def _remote(location: Location, *, recursive: bool) -> Iterator[Source]:
         info = location.filesystem().get_file_info(location.path)
         # The names of the types are compared, because the types themselves would need pyarrow here.
         if info.type.name == "File":
-            yield Source(name, name, int(info.size), info.mtime_ns, facts_from_path(location.path), location)
+            beside = _blobs_beside(location)
+            yield Source(name, name, int(info.size), info.mtime_ns, facts_from_path(location.path), location, beside=beside)
             return
-        entries = [entry for entry in top.entries(recursive=recursive) if pattern is None or pattern.fullmatch(entry.location.path)]
+        listed = list(top.entries(recursive=recursive))
+        entries = [entry for entry in listed if pattern is None or pattern.fullmatch(entry.location.path)]
     except OSError as error:
         yield _refused(location, name, f"cannot be listed: {_reason(error)}")
         return
     if not entries:
         yield _refused(location, name, "no blob matches this pattern" if pattern else "no such blob or folder")
+    beside = companions([entry.location.path for entry in entries], listed)
     for entry in entries:
         parts = entry.location.path[len(top.path) :].split("/")
-        hidden = any(part.startswith(".") for part in parts) or "_delta_log" in parts
+        hidden = any(part.startswith(".") for part in parts) or "_delta_log" in parts or IS_ORIGINAL.search(entry.location.path)
         if pattern is None and (hidden or PurePath(parts[-1]).suffix.lower() in SIDECAR_SUFFIXES):
             continue
         uri = entry.location.uri
-        yield Source(uri, uri, entry.size, entry.modified_ns, facts_from_path(entry.location.path), entry.location)
+        facts = facts_from_path(entry.location.path)
+        yield Source(uri, uri, entry.size, entry.modified_ns, facts, entry.location, beside=beside[entry.location.path])
+
+
+def _blobs_beside(location: Location) -> tuple[Entry, ...]:
+    """The JSON blobs that belong to one by name. What else is in the folder is not looked at: it may be very large."""
+    candidates = [replace(location, path=path) for path in names_beside(location.path)]
+    infos = location.filesystem().get_file_info([candidate.path for candidate in candidates])
+    return tuple(
+        Entry(candidate, int(info.size), info.mtime_ns)
+        for candidate, info in zip(candidates, infos, strict=True)
+        if info.type.name == "File"
+    )
 
 
 def _glob_regex(pattern: str) -> re.Pattern[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,9 +49,25 @@ class KnownCaptures:
         """The capture that was read from this place, if size and time of modification are still the same."""
         return self.by_source.get((source_uri, file_bytes, modified_ns)) if modified_ns is not None else None
 
+    def at(self, source_uri: str) -> Sequence[KnownCapture]:
+        """All that was read from this place, at whatever time."""
+        return self._by_place.get(source_uri, ())
+
+    @cached_property
+    def _by_place(self) -> Mapping[str | None, Sequence[KnownCapture]]:
+        return by_place(self.by_content.values())
+
     def may_have(self, file_bytes: int) -> bool:
         """Whether some capture was as large on disk; if not, an uncompressed copy of it cannot be there, so hashing first is in vain."""
         return file_bytes in self.file_sizes
+
+
+def by_place(captures: Iterable[KnownCapture]) -> dict[str | None, list[KnownCapture]]:
+    """Captures by `source_uri`."""
+    places: dict[str | None, list[KnownCapture]] = defaultdict(list)
+    for capture in captures:
+        places[capture.source_uri].append(capture)
+    return dict(places)
 
 
 COLUMNS = list(KnownCapture.__dataclass_fields__)
@@ -95,13 +113,16 @@ class CapturesFile:
         path: Path below the table's folder.
         size: Size in bytes.
         rows: Its rows.
-        known: The same as objects.
     """
 
     path: str
     size: int
     rows: pa.Table
-    known: list[KnownCapture]
+
+    @cached_property
+    def known(self) -> list[KnownCapture]:
+        """The rows as objects."""
+        return known_captures(self.rows)
 
     def has_any(self, ingest_ids: set[int]) -> bool:
         """Whether one of the attempts is in it."""
@@ -126,7 +147,7 @@ class CapturesState:
     @property
     def ingest_ids(self) -> frozenset[int]:
         """The attempts that count."""
-        return frozenset(known.ingest_id for known in self)
+        return frozenset(self.rows.column("ingest_id").to_pylist())
 
     @property
     def burials(self) -> int:
@@ -164,28 +185,30 @@ class Plan:
     replace: set[int] = field(default_factory=set)
 
 
-def decide(state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool) -> Plan:
-    """What to do with each capture, given what is there."""
+def decide(
+    state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool, beginnings: Mapping[int, Mapping[str, bool]] | None = None
+) -> Plan:
+    """What to do with each capture, given what is there; the arguments are those of `Warehouse.commit`."""
     by_content = {known.capture_id: known for known in state}
-    growing = {known.source_uri: known for known in state if known.status == "growing" and known.source_uri is not None}
+    places = by_place(state)
     plan = Plan()
     batch: set[str] = set()
     for capture in offered:
         there = by_content.get(capture.capture_id)
-        grown = growing.get(capture.source_uri) if capture.source_uri is not None else None
+        same_place = places.get(capture.source_uri, []) if capture.source_uri is not None else []
         if there is not None and there.ingest_id == capture.ingest_id:
             plan.done.append(capture)
         elif capture.capture_id in batch or (there is not None and not replace and _serves(there, capture)):
             plan.present.append(capture)
-        elif grown is not None and not replace and _is_shorter(capture, grown):
+        elif not replace and any(_has_outgrown(known, capture) for known in same_place):
             plan.present.append(capture)  # another writer has read more of the same file meanwhile
         else:
             batch.add(capture.capture_id)
             plan.add.append(capture)
             if there is not None:
                 plan.replace.add(there.ingest_id)
-            if grown is not None and _is_same_recording(capture, grown):
-                plan.replace.add(grown.ingest_id)
+            compared = (beginnings or {}).get(capture.ingest_id, {})
+            plan.replace.update(known.ingest_id for known in same_place if _is_beginning(known, capture, compared.get(known.capture_id)))
     return plan
 
 
@@ -194,10 +217,26 @@ def _serves(there: KnownCapture, capture: KnownCapture) -> bool:
     return there.status != "growing" and there.decoder_version >= capture.decoder_version
 
 
+def _is_beginning(earlier: KnownCapture, capture: KnownCapture, compared: bool | None) -> bool:  # noqa: FBT001 - three states
+    """Whether `earlier` is what the file of `capture` held before; `compared` says so where their bytes were compared."""
+    if compared is not None:
+        return compared
+    return earlier.status == "growing" and _is_same_recording(capture, earlier)
+
+
 def _is_same_recording(capture: KnownCapture, earlier: KnownCapture) -> bool:
-    """Whether `earlier` is the beginning of `capture`, and not of a recording that had the same name before (ring buffers)."""
+    """Whether `earlier` seems the beginning of `capture`, and not of a recording that had the same name before (ring buffers)."""
     return earlier.first_ts_ns is None or capture.first_ts_ns is None or capture.first_ts_ns <= earlier.first_ts_ns
 
 
-def _is_shorter(capture: KnownCapture, earlier: KnownCapture) -> bool:
-    return _is_same_recording(capture, earlier) and (capture.content_bytes or 0) < (earlier.content_bytes or 0)
+def _has_outgrown(there: KnownCapture, capture: KnownCapture) -> bool:
+    """Whether what is there was read from the same file as `capture`, at the same place, when there was more in it."""
+    if (capture.content_bytes or 0) >= (there.content_bytes or 0):
+        return False
+    times_known = capture.modified_ns is not None and there.modified_ns is not None
+    # A file that was written anew with less in it is another one: its time is later than that of what was there.
+    if capture.modified_ns is not None and there.modified_ns is not None and capture.modified_ns > there.modified_ns:
+        return False
+    if there.status == "growing":
+        return _is_same_recording(capture, there)
+    return times_known and capture.first_ts_ns is not None and capture.first_ts_ns == there.first_ts_ns

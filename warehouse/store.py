@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ from .captures import (
 from .errors import WarehouseConflict, WarehouseError, WarehouseNotFound
 from .locations import Location
 from .parquet import conform
-from .snapshot import Snapshot, utc_date
+from .snapshot import Snapshot, TableFiles, utc_date
 from .staging import DataFile, OpenFile, StagedWriter
 from .tables import BY_NAME, CAPTURES, TABLES
 
@@ -52,6 +53,9 @@ FORMAT_KEY = "caphouse.format"
 
 PATIENCE_SECONDS = 120.0
 """How long a commit keeps trying while others are faster."""
+
+LOG_ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.parquet)$")
+"""Names in a table's log that begin with a version."""
 
 REUSE_SECONDS = 3600.0
 """How long a loaded table may serve while no newer version is seen; far less than log entries are kept for."""
@@ -149,14 +153,16 @@ class Warehouse:
         names = [table.name for table in TABLES if table is not CAPTURES and (tables is None or table.name in set(tables))]
         for _ in range(20):
             state = self.captures_state()
-            with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
-                found = dict(zip(names, pool.map(self._files_of, names), strict=True))
+            versions = self._newest_versions(names)
             # A capture may have been replaced, removed or pruned after the look at `captures`, and compaction may have dropped its
             # rows before the look at another table. As long as its row still stands as it was, nothing can have been dropped.
             if not self._has_version(CAPTURES.name, state.dt.version() + 1) or _standing(state) <= _standing(self.captures_state()):
-                versions = {CAPTURES.name: state.dt.version()} | {name: version for name, (version, _) in found.items()}
-                actions = {CAPTURES.name: actions_of(state.dt)} | {name: files for name, (_, files) in found.items()}
-                return Snapshot(self.root, state.rows, versions, actions)
+                return Snapshot(
+                    self.root,
+                    state.rows,
+                    {CAPTURES.name: state.dt.version(), **versions},
+                    TableFiles({CAPTURES.name: actions_of(state.dt)}, names, lambda name: self._files_at(name, versions[name])),
+                )
         raise WarehouseConflict(f"{self.root}: captures are being replaced faster than they can be read; try again.")
 
     def known(self) -> KnownCaptures:
@@ -168,7 +174,14 @@ class Warehouse:
             file_sizes=frozenset(known.file_bytes for known in rows),
         )
 
-    def commit(self, files: Sequence[DataFile], captures: Sequence[Mapping[str, object]], *, replace: bool = False) -> CommitResult:
+    def commit(
+        self,
+        files: Sequence[DataFile],
+        captures: Sequence[Mapping[str, object]],
+        *,
+        replace: bool = False,
+        beginnings: Mapping[int, Mapping[str, bool]] | None = None,
+    ) -> CommitResult:
         """Make captures count.
 
         A capture whose content (`capture_id`) is there is not added again, unless the one that is there was still growing or was
@@ -178,6 +191,8 @@ class Warehouse:
             files: Data files with the captures' rows, from `StagedWriter.finish`, of any number of processes.
             captures: Rows of `captures`: stored columns by name; what is left out is NULL.
             replace: Replace captures that are there, whatever their decoder version.
+            beginnings: By `ingest_id` of a capture and `capture_id` of what was read from the same place before: whether this is how
+                the capture begins, byte for byte. What is, is replaced, whatever it was taken for then; what is not, stays.
 
         Returns:
             What became of each capture.
@@ -190,7 +205,7 @@ class Warehouse:
         offered = known_captures(rows)
 
         def decision(state: CapturesState) -> Decision:
-            plan = decide(state, offered, replace=replace)
+            plan = decide(state, offered, replace=replace, beginnings=beginnings)
             return plan, select(rows, {capture.ingest_id for capture in plan.add})
 
         state = self.captures_state()
@@ -368,7 +383,7 @@ class Warehouse:
             for column in CAPTURES.arrow_schema
         ]
         rows = pa.Table.from_arrays(columns, schema=CAPTURES.arrow_schema)
-        return CapturesFile(path, size, rows, known_captures(rows))
+        return CapturesFile(path, size, rows)
 
     def _append(self, name: str, actions: Sequence[AddAction]) -> None:
         self._prepare(name)
@@ -391,12 +406,36 @@ class Warehouse:
             time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))  # noqa: S311 - only spreads the writers
         raise WarehouseConflict(f"{self.root}: other writers were faster for {PATIENCE_SECONDS:.0f} seconds; try again.")
 
-    def _files_of(self, name: str) -> tuple[int, pa.Table]:
+    def _newest_versions(self, names: Sequence[str]) -> dict[str, int]:
+        """The newest version of each table; 0 for a table that was declared after the warehouse was made.
+
+        On this machine listing the log is a hundred times faster than loading the table, which may not be needed at all.
+        """
+        if self.root.is_local:
+            return {name: self._newest_local_version(name) for name in names}
+        with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+            return dict(zip(names, pool.map(self._newest_remote_version, names), strict=True))
+
+    def _newest_local_version(self, name: str) -> int:
         try:
-            dt = self._table(name)
+            entries = os.listdir(self.root.join(name, "_delta_log").path)  # noqa: PTH208 - ten thousand Path objects take 10 ms
+        except FileNotFoundError:
+            return 0
+        return max((int(entry[:20]) for entry in entries if LOG_ENTRY.match(entry)), default=0)
+
+    def _newest_remote_version(self, name: str) -> int:
+        try:
+            return self._table(name).version()
+        except WarehouseNotFound:
+            return 0
+
+    def _files_at(self, name: str, version: int) -> pa.Table:
+        """The files of a table in a version that was the newest just now."""
+        try:
+            table = self._table(name)
         except WarehouseNotFound:  # made by an older version, before this table was declared
-            return 0, _no_files()
-        return dt.version(), actions_of(dt)
+            return _no_files()
+        return actions_of(table if table.version() == version else delta.load(self.root, name, version=version))
 
     def _table(self, name: str) -> DeltaTable:
         """The newest state of a table; not loaded again while there is no newer version."""

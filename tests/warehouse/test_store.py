@@ -152,6 +152,35 @@ def test_a_ring_buffer_that_uses_a_name_again_takes_nothing_away(warehouse: Ware
     assert warehouse.snapshot().ingest_ids == {yesterday.ingest_id, today.ingest_id}
 
 
+def test_what_a_capture_begins_with_is_replaced_whatever_it_was_taken_for(warehouse: Warehouse) -> None:
+    """A file that was quiet for so long that it seemed complete, or that was cut when it was read, and has grown."""
+    quiet, other = capture("quiet", packets=10, source_uri="/a.pcap"), capture("other", packets=5, source_uri="/a.pcap")
+    ingest(warehouse, [quiet, other])
+    whole = capture("whole", packets=30, source_uri="/a.pcap")
+    compared = {whole.ingest_id: {str(quiet.row["capture_id"]): True, str(other.row["capture_id"]): False}}
+    result = warehouse.commit(stage(warehouse, [whole]), [whole.row], beginnings=compared)
+    assert result.replaced == (quiet.ingest_id,)
+    assert warehouse.snapshot().ingest_ids == {other.ingest_id, whole.ingest_id}
+
+
+def test_compared_bytes_count_for_more_than_times(warehouse: Warehouse) -> None:
+    """The clock was set back and a ring's name is used again: by its times alone the new file would be the old one, grown."""
+    source: dict[str, Any] = {"source_uri": "/ring/x.pcap", "status": "growing"}
+    old, new = capture("old", day=5, packets=10, **source), capture("new", day=1, packets=50, **source)
+    ingest(warehouse, [old])
+    warehouse.commit(stage(warehouse, [new]), [new.row], beginnings={new.ingest_id: {str(old.row["capture_id"]): False}})
+    assert warehouse.snapshot().ingest_ids == {old.ingest_id, new.ingest_id}
+
+
+@pytest.mark.parametrize(("modified_ns", "is_added"), [(1_000, False), (3_000, True)])
+def test_a_slower_writer_adds_no_beginning_of_a_complete_capture(warehouse: Warehouse, modified_ns: int, *, is_added: bool) -> None:
+    """Read before the other: it is a part of what is there. Written after the other: it is a capture of its own."""
+    source: dict[str, Any] = {"source_uri": "/a.pcap", "first_ts_ns": 1_780_000_000_000_000_000}
+    ingest(warehouse, [capture("whole", packets=30, content_bytes=3_000, modified_ns=2_000, **source)])
+    result = ingest(warehouse, [capture("part", packets=10, content_bytes=1_000, modified_ns=modified_ns, **source)])
+    assert bool(result.added) == is_added
+
+
 def test_captures_without_packets_have_a_row(warehouse: Warehouse) -> None:
     row = capture("empty", status="unsupported", error="Not a capture.").row | {
         "packets": 0,
@@ -377,15 +406,15 @@ def test_a_reader_retries_when_captures_are_replaced_under_it(warehouse: Warehou
     old, new = capture("a"), capture("a", decoder_version=2, packets=41)
     ingest(warehouse, [old])
     other = Warehouse.open(warehouse.root)
-    real = Warehouse._files_of
+    real = Warehouse._newest_versions
     replaced: list[int] = []
 
-    def replace_first(self: Warehouse, name: str) -> tuple[int, pa.Table]:
+    def replace_first(self: Warehouse, names: list[str]) -> dict[str, int]:
         if not replaced:
             replaced.extend(ingest(other, [new]).replaced)
-        return real(self, name)
+        return real(self, names)
 
-    monkeypatch.setattr(Warehouse, "_files_of", replace_first)
+    monkeypatch.setattr(Warehouse, "_newest_versions", replace_first)
     snapshot = warehouse.snapshot(["packets"])
     assert replaced == [old.ingest_id]
     assert snapshot.ingest_ids == {new.ingest_id}
