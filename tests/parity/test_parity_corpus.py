@@ -6,16 +6,11 @@ import pytest
 
 from parity import harness, oracle, table
 from parity.compare import ASPECTS, Comparison
+from parity.deliberate import DELIBERATE
 
 pytestmark = pytest.mark.skipif(not oracle.captures(), reason="no corpus beside the checkout")
 
-EVERY = 1.0
-
 SHARES = {
-    "frames": EVERY,
-    "times": EVERY,
-    "lengths": EVERY,
-    "interfaces": EVERY,
     "protocols": 0.999,
     "addresses": 0.999,
     "inner addresses": 0.999,
@@ -51,7 +46,13 @@ def differences(comparisons: dict[str, Comparison], aspect: str) -> str:
 
 
 def test_every_aspect_has_a_bound() -> None:
-    assert {*SHARES, *IDENTICAL} == set(ASPECTS)
+    assert {*DELIBERATE, *SHARES, *IDENTICAL} == set(ASPECTS)
+
+
+@pytest.mark.parametrize(("aspect", "deliberate"), DELIBERATE.items())
+def test_only_what_is_documented_differs(comparisons: dict[str, Comparison], aspect: str, deliberate: dict[str, int]) -> None:
+    counts = {name: comparison[aspect].total - comparison[aspect].equal for name, comparison in comparisons.items()}
+    assert {name: count for name, count in counts.items() if count} == deliberate, differences(comparisons, aspect)
 
 
 @pytest.mark.parametrize(("aspect", "least"), SHARES.items())
