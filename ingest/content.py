@@ -182,8 +182,8 @@ class Content:
             # Not known beforehand: as much again as there was so far, so that a small capture takes a small buffer.
             room = min(room, max(least, 2 * self._read, FIRST_BUFFER_BYTES))
         buffer = self._buffer(room + PADDING_BYTES)
-        view = memoryview(buffer)
-        view[: len(held)] = memoryview(held)
+        view = buffer.data
+        view[: len(held)] = held.data
         filled = len(held)
         while filled < room and (got := self._take(view[filled:room])):
             filled += got
@@ -209,14 +209,13 @@ class Content:
 
     def _buffer(self, size: int) -> npt.NDArray[np.uint8]:
         """A buffer of at least `size` bytes that nobody refers to. It comes back here when the last view of it is gone."""
-        while self._free:
+        memory = np.empty(0, dtype=np.uint8)
+        while self._free and not size <= len(memory) <= 2 * size:
             memory = self._free.pop()
-            if size <= len(memory) <= 2 * size:
-                break
-        else:
+        if not size <= len(memory) <= 2 * size:
             memory = np.empty(size, dtype=np.uint8)
         # The memoryview between the two makes `buffer`, not `memory`, the base of all views.
-        buffer = np.frombuffer(memoryview(memory), dtype=np.uint8)
+        buffer = np.frombuffer(memory.data, dtype=np.uint8)
         weakref.finalize(buffer, self._free.append, memory).atexit = False
         return buffer
 
@@ -326,7 +325,7 @@ def open_content(
         raise SourceVanished("there is no such file", source=name) from error
     except OSError as error:
         raise CaptureError(f"cannot be opened: {error.strerror or error}", source=name) from error
-    raw = _RawSource(file, name)  # type: ignore[arg-type]
+    raw = _RawSource(file, name)
     try:
         compression = detect(raw.peek(HEAD_BYTES))
         content_bytes = Decompressing(raw, compression) if compression is not None else raw

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ...warehouse.errors import EmptyCapture
 from .base import Reader
-from .conversion import convert
 from .registry import Format
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def open_reader(content: Content) -> Reader:
     for format_ in _formats():
         if format_.recognise is not None and format_.recognise(head, window.last):
             return format_.open(content)
+    from .conversion import convert  # needs formats itself
+
     return convert(content, head)
 
 

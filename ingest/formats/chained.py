@@ -14,7 +14,9 @@ Check = Callable[[Window, Walk], Walk]
 MakeBatch = Callable[[Window, Int64, int], PacketBatch]
 
 
-def chained_batches(content: Content, layout: Layout, problems: list[Problem], make: MakeBatch, check: Check | None = None) -> Iterator[PacketBatch]:
+def chained_batches(
+    content: Content, layout: Layout, problems: list[Problem], make: MakeBatch, check: Check | None = None
+) -> Iterator[PacketBatch]:
     """Read records up to the end of the content or the first that is damaged, because nothing tells where the next one begins then.
 
     Args:
@@ -46,7 +48,9 @@ def chained_batches(content: Content, layout: Layout, problems: list[Problem], m
         least = 0 if window.last else found.missing
 
 
-def without_rows(problems: list[Problem], window: Window, starts: Int64, bad: np.ndarray[tuple[int], np.dtype[np.bool_]], reason: str) -> Int64:
+def without_rows(
+    problems: list[Problem], window: Window, starts: Int64, bad: np.ndarray[tuple[int], np.dtype[np.bool_]], reason: str
+) -> Int64:
     """Rows (int64[k]) of the records that are not `bad` (bool[n]); those that are become one problem."""
     rows = np.flatnonzero(bad)
     if len(rows):

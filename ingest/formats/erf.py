@@ -31,7 +31,14 @@ MOST_SECONDS_BACK, MOST_SECONDS_ON = 1, 7 * 24 * 3600
 """Times of one record and the next in a file that is ERF."""
 
 _HEAD = np.dtype([("time", "<u8"), ("type", "u1"), ("flags", "u1"), ("record", ">u2"), ("lost", ">u2"), ("wire", ">u2")])
-_LAYOUT = Layout(">H", 10, 0, HEADER_BYTES, (1 << 16) - 1, guess=lambda record: _like(record))
+
+
+def _like(record: bytes) -> tuple[re.Pattern[bytes], int]:
+    """What records look like near `record`, see `Layout.guess`: within hours of its time and of its type."""
+    return re.compile(re.escape(record[6:9]), re.DOTALL), 6
+
+
+_LAYOUT = Layout(">H", 10, 0, HEADER_BYTES, (1 << 16) - 1, guess=_like)
 
 
 class ErfReader:
@@ -78,11 +85,6 @@ def _heads(window: Window, starts: Int64) -> np.ndarray[tuple[int], np.dtype[np.
 def _check(window: Window, walked: Walk) -> Walk:
     """The walk up to a record that is shorter than its header."""
     return walked.cut(_heads(window, walked.starts)["record"] != walked.sizes, "a record shorter than its header")
-
-
-def _like(record: bytes) -> tuple[re.Pattern[bytes], int]:
-    """What records look like near `record`, see `Layout.guess`: within hours of its time and of its type."""
-    return re.compile(re.escape(record[6:9]), re.DOTALL), 6
 
 
 def looks_like_erf(head: bytes, whole: bool) -> bool:  # noqa: FBT001 - called through `Format.recognise`

@@ -180,7 +180,9 @@ class NetMonReader:
             times[known] = self._start_ns + delta[known] * version.unit_ns
         return times
 
-    def _interface_ids(self, link_type: np.ndarray[tuple[int], np.dtype[np.int32]], version: Version) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    def _interface_ids(
+        self, link_type: np.ndarray[tuple[int], np.dtype[np.int32]], version: Version
+    ) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         """One interface for each link type, in the order in which they come up."""
         numbers = np.zeros(len(link_type), dtype=np.int32)
         present, first = np.unique(link_type, return_index=True)
@@ -223,7 +225,7 @@ def _frames_without_table(buffer: Bytes, end: int, version: Version) -> list[int
     position = FILE_HEADER_BYTES
     head_bytes = version.head.itemsize
     read = struct.Struct("<qII" if head_bytes == 16 else "<IHH").unpack_from
-    view = memoryview(buffer)
+    view = buffer.data
     while position + head_bytes <= end:
         delta, wire, captured = read(view, position)
         following = position + head_bytes + captured + version.trailer_bytes

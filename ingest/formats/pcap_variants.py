@@ -123,9 +123,9 @@ def _doubts(header: FileHeader, variant: Variant, records: Bytes, *, whole: bool
     for _ in range(RECORDS_TRIED):
         if position + variant.record_header_bytes > len(records):
             break
-        _seconds, fraction = struct.unpack_from(header.order + "II", records, position)
-        (captured,) = struct.unpack_from(header.order + "I", records, position + variant.captured_at)
-        (wire,) = struct.unpack_from(header.order + "I", records, position + variant.wire_at)
+        _seconds, fraction = struct.unpack_from(header.order + "II", records.data, position)
+        (captured,) = struct.unpack_from(header.order + "I", records.data, position + variant.captured_at)
+        (wire,) = struct.unpack_from(header.order + "I", records.data, position + variant.wire_at)
         if variant.either:
             captured, wire = min(captured, wire), max(captured, wire)
         if captured > largest or wire > LARGEST_LIKELY_WIRE_LENGTH or fraction * variant.unit_ns >= 1_000_000_000:

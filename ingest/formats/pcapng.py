@@ -53,7 +53,7 @@ class PcapngReader:
         if head.size >= 12 and order is None:
             raise UnsupportedFormat("pcapng whose section header has no byte-order magic", source=content.name, offset=8)
         if order is not None and head.size >= 14:
-            (version,) = struct.unpack_from(order + "H", head.buffer, 12)
+            (version,) = struct.unpack_from(order + "H", head.buffer.data, 12)
             if version != _CURRENT_VERSION:
                 raise UnsupportedFormat(f"pcapng version {version} is not read", source=content.name, offset=12)
         self.state = ReaderState()
@@ -232,7 +232,7 @@ _BAD_SECTION = "a section header"
 
 def _describing(types: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     """Which blocks (bool[n]) tell about sections and interfaces, by their types (uint32[n])."""
-    return (types == SECTION_HEADER) | (types == INTERFACE_DESCRIPTION) | (types == INTERFACE_STATISTICS)
+    return np.asarray((types == SECTION_HEADER) | (types == INTERFACE_DESCRIPTION) | (types == INTERFACE_STATISTICS))
 
 
 def _walk(window: Window, position: int, order: str) -> tuple[Walk, npt.NDArray[np.void]]:
@@ -245,7 +245,7 @@ def _walk(window: Window, position: int, order: str) -> tuple[Walk, npt.NDArray[
     walked = walked.cut(heads["total"][: len(walked.starts)] < LEAST_BLOCK_BYTES, "a block of no length")
     for row in np.flatnonzero(heads["type"][: len(walked.starts)] == SECTION_HEADER).tolist():
         start = int(walked.starts[row])
-        magic, version = struct.unpack_from(order + "IH", window.buffer, start + 8)
+        magic, version = struct.unpack_from(order + "IH", window.buffer.data, start + 8)
         if int(heads["total"][row]) < LEAST_SECTION_HEADER_BYTES or magic != BYTE_ORDER_MAGIC:
             damage = f"{_BAD_SECTION} without a byte-order magic"
         elif version != _CURRENT_VERSION:
@@ -259,7 +259,7 @@ def _walk(window: Window, position: int, order: str) -> tuple[Walk, npt.NDArray[
 
 def _like(_block: bytes, *, order: str) -> tuple[re.Pattern[bytes], int]:
     """What enhanced packet blocks look like; see `Layout.guess`."""
-    return (re.compile(rb"\x06\0\0\0[\0-\xfc].[\0-\4]\0", re.DOTALL) if order == "<" else re.compile(rb"\0\0\0\x06\0[\0-\4]..", re.DOTALL)), 0
+    return re.compile(rb"\x06\0\0\0..[\0-\4]\0" if order == "<" else rb"\0\0\0\x06\0[\0-\4]..", re.DOTALL), 0
 
 
 def _packets_at(window: Window, position: int, order: str) -> int:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..content import Window
 from .base import NO_TIME
-from .link_types import NO_LINK_TYPE, SYSDIG_EVENT, SYSTEMD_JOURNAL, largest_packet
+from .link_types import NO_LINK_TYPE, SYSDIG_EVENT, SYSTEMD_JOURNAL
 from .pcapng_times import nanoseconds
 from .records import Bytes, Int64
 
@@ -33,6 +33,8 @@ LARGEST_WIRE_LENGTH = (1 << 31) - 1
 """See `pcap`."""
 NETFLIX = 10949
 """Private enterprise number of Netflix, whose custom blocks 1 and 2 count as frames without bytes, and others not at all."""
+UNKNOWN_INTERFACE = "a packet of an interface that is not described"
+LONGER_THAN_BLOCK = "a packet longer than its block"
 _REALTIME = re.compile(rb"__REALTIME_TIMESTAMP=[ \t]*(\d{1,19})")
 
 
@@ -163,9 +165,8 @@ def frames_of(blocks: Blocks, interfaces: InterfaceColumns) -> tuple[Frames, lis
     if enhanced.all():
         return _enhanced(blocks, interfaces, unread), unread
     parts = [_enhanced(blocks.select(np.flatnonzero(enhanced)), interfaces, unread)]
-    for kind in np.unique(types[~enhanced]).tolist():
-        if (read := _READ.get(kind)) is not None:
-            parts.append(read(blocks.select(np.flatnonzero(types == kind)), interfaces, unread))
+    kinds = [kind for kind in np.unique(types[~enhanced]).tolist() if kind in _READ]
+    parts += [_READ[kind](blocks.select(np.flatnonzero(types == kind)), interfaces, unread) for kind in kinds]
     frames = concatenate(parts)
     if len(parts) > 1:
         frames = frames.select(np.argsort(frames.record_offset, kind="stable"))
@@ -188,7 +189,7 @@ def _timed(blocks: Blocks, number: Int64, interfaces: InterfaceColumns, unread: 
     known = interface < blocks.interfaces_end
     fits = captured <= blocks.size - 32
     if not known.all() or not fits.all():
-        keep = _without(blocks, [("a packet of an interface that is not described", ~known), ("a packet longer than its block", ~fits)], unread)
+        keep = _without(blocks, [(UNKNOWN_INTERFACE, ~known), (LONGER_THAN_BLOCK, ~fits)], unread)
         blocks, captured, interface = blocks.select(keep), captured[keep], interface[keep]
     if (too_long := captured > interfaces.largest_packet[interface]).any():
         keep = _without(blocks, [("a packet longer than is possible", too_long)], unread)
@@ -219,12 +220,12 @@ def _times(counts: npt.NDArray[np.uint64], interface: Int64, interfaces: Interfa
 def _simple(blocks: Blocks, interfaces: InterfaceColumns, unread: list[Unread]) -> Frames:
     """Simple packet blocks (section 4.4): of the section's first interface, cut at its snapshot length, at no time."""
     if not (known := blocks.first_interface < blocks.interfaces_end).all():
-        blocks = blocks.select(_without(blocks, [("a packet of an interface that is not described", ~known)], unread))
+        blocks = blocks.select(_without(blocks, [(UNKNOWN_INTERFACE, ~known)], unread))
     wire = blocks.heads["interface"].astype(np.int64)
     snap_length = interfaces.snap_length[blocks.first_interface]
     captured = np.where(snap_length > 0, np.minimum(wire, snap_length), wire)
     if not (fits := captured <= blocks.size - 16).all():
-        keep = _without(blocks, [("a packet longer than its block", ~fits)], unread)
+        keep = _without(blocks, [(LONGER_THAN_BLOCK, ~fits)], unread)
         blocks, wire, captured = blocks.select(keep), wire[keep], captured[keep]
     interface = blocks.first_interface
     return Frames(

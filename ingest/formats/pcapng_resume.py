@@ -17,7 +17,10 @@ CONSECUTIVE_BLOCKS = 3
 
 _SECTION = rb"\n\r\r\n....(?:\x1a\x2b\x3c\x4d|\x4d\x3c\x2b\x1a)"
 _BLOCK = {"<": rb"[\1-\6]\0\0\0..[\0-\x08]\0", ">": rb"\0\0\0[\1-\6]\0[\0-\x08].."}
-_PATTERNS = {order: re.compile(b"(?=" + b"|".join([_SECTION, *blocks]) + b")", re.DOTALL) for order, *blocks in [(None,), *_BLOCK.items()]}
+_PATTERNS: dict[str | None, re.Pattern[bytes]] = {
+    None: re.compile(b"(?=" + _SECTION + b")", re.DOTALL),
+    **{order: re.compile(b"(?=" + _SECTION + b"|" + block + b")", re.DOTALL) for order, block in _BLOCK.items()},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def find_blocks(window: Window, position: int, order: str | None) -> Found:
         position: Where the search begins.
         order: Byte order of the section that is being read; None if only a new section will do.
     """
-    view = memoryview(window.buffer)
+    view = window.buffer.data
     for match in _PATTERNS[order].finditer(view, position, window.size):
         start = match.start()
         if (section := _section_order(view, start, window.size)) is not None:
@@ -54,7 +57,7 @@ def find_blocks(window: Window, position: int, order: str | None) -> Found:
 def _section_order(view: memoryview, start: int, end: int) -> str | None:
     """Byte order of the section header at `start`; None if there is no sound one."""
     order = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}.get(bytes(view[start + 8 : start + 12]))
-    if view[start : start + 4] != b"\n\r\r\n" or order is None or start + 28 > end:
+    if bytes(view[start : start + 4]) != b"\n\r\r\n" or order is None or start + 28 > end:
         return None
     (version,) = struct.unpack_from(order + "H", view, start + 12)
     return order if version == 1 and _sound_size(view, start, end, order) >= 28 else None

@@ -99,7 +99,7 @@ def walk(buffer: Bytes, begin: int, end: int, layout: Layout) -> Walk:
 def walk_plainly(buffer: Bytes, begin: int, end: int, layout: Layout, until: frozenset[int] = frozenset()) -> Walk:
     """`walk`, record by record; ends early at a record that begins at one of `until`, then with `missing` 0 and no damage."""
     read = struct.Struct(layout.length).unpack_from
-    view = memoryview(buffer)
+    view = buffer.data
     length_at, base, least, most, low = layout.length_at, layout.base, layout.least, layout.most, layout.align - 1
     starts: list[int] = []
     position = begin
@@ -131,7 +131,7 @@ def _lane_starts(buffer: Bytes, begin: int, end: int, layout: Layout) -> list[in
     if layout.guess is None or layout.or_length_at is not None or count < LEAST_LANES:
         return lanes
     pattern, shift = layout.guess(buffer[begin : begin + layout.least].tobytes())
-    view = memoryview(buffer)
+    view = buffer.data
     read = struct.Struct(layout.length).unpack_from
     for number in range(1, count):
         start = max(begin + number * LANE_BYTES, lanes[-1] + 1)
@@ -196,7 +196,7 @@ class _Lanes:
 
 def _join(buffer: Bytes, end: int, layout: Layout, lanes: _Lanes) -> Walk:
     """The records of those lanes that are reached from the first, and what the plain walk finds where one is not."""
-    reached = np.append(lanes.landings[:-1] == lanes.starts[1:], False)  # noqa: FBT003 - an element, not an option
+    reached = np.append(lanes.landings[:-1] == lanes.starts[1:], False)
     numbers = {int(start): number for number, start in enumerate(lanes.starts)}
     parts: list[Int64] = []
     first = 0

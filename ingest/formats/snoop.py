@@ -33,7 +33,14 @@ LARGEST_WIRE_LENGTH = (1 << 31) - 1
 """See `pcap`."""
 
 _HEAD = np.dtype([(name, ">u4") for name in ("wire", "captured", "record", "drops", "seconds", "microseconds")])
-_LAYOUT = Layout(">I", 8, 0, RECORD_HEADER_BYTES, LARGEST_RECORD_BYTES, guess=lambda record: _like(record))
+
+
+def _like(record: bytes) -> tuple[re.Pattern[bytes], int]:
+    """What records look like near `record`; see `Layout.guess`."""
+    return re.compile(re.escape(record[16:18]) + rb"..\0[\0-\x0f]..\0[\0-\4]..\0[\0-\4]..\0[\0-\4]..", re.DOTALL), 16
+
+
+_LAYOUT = Layout(">I", 8, 0, RECORD_HEADER_BYTES, LARGEST_RECORD_BYTES, guess=_like)
 
 
 class SnoopReader:
@@ -48,12 +55,12 @@ class SnoopReader:
         if window.size < FILE_HEADER_BYTES:
             self.state.problems.append(Problem(0, "the file ends inside its header", kind="cut-short"))
             return
-        version, data_link = struct.unpack_from(">II", window.buffer, len(MAGIC))
+        version, data_link = struct.unpack_from(">II", window.buffer.data, len(MAGIC))
         if version not in VERSIONS:
             raise UnsupportedFormat(f"snoop version {version} is not read", source=content.name, offset=len(MAGIC))
         link_types = LINK_TYPES
         if window.size == FILE_HEADER_BYTES + RECORD_HEADER_BYTES:
-            _wire, captured, record = struct.unpack_from(">III", window.buffer, FILE_HEADER_BYTES)
+            _wire, captured, record = struct.unpack_from(">III", window.buffer.data, FILE_HEADER_BYTES)
             if record - RECORD_HEADER_BYTES - captured >= SURVEYOR_PADDING_BYTES:
                 self.format = "shomiti"
                 link_types = SURVEYOR_LINK_TYPES
@@ -96,11 +103,6 @@ def _heads(window: Window, starts: Int64) -> np.ndarray[tuple[int], np.dtype[np.
 def _check(window: Window, walked: Walk) -> Walk:
     """The walk up to a record that is shorter than its header."""
     return walked.cut(_heads(window, walked.starts)["record"] != walked.sizes, "a record shorter than its header")
-
-
-def _like(record: bytes) -> tuple[re.Pattern[bytes], int]:
-    """What records look like near `record`; see `Layout.guess`."""
-    return re.compile(re.escape(record[16:18]) + rb"..\0[\0-\x0f]..\0[\0-\4]..\0[\0-\4]..\0[\0-\4]..", re.DOTALL), 16
 
 
 FORMATS = (Format("snoop", SnoopReader, MAGIC),)

@@ -28,7 +28,7 @@ def copy_content(content: Content, file: IO[bytes]) -> int:
     size = 0
     while (window := content.window(1, COPIED_BYTES)).size:
         try:
-            file.write(memoryview(window.buffer[: window.size]))
+            file.write(window.buffer[: window.size].data)
         except OSError as error:
             raise CaptureError(f"a temporary copy of it cannot be written: {error.strerror or error}", source=content.name) from error
         content.advance(window.size)
