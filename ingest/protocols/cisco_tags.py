@@ -6,11 +6,13 @@ from .base import Layer, Protocol, Rank
 from .ethernet import hand_on_type_or_length
 
 FABRIC_PATH_BYTES = 16
+_FCS_BYTES = 4
 
 
 def dissect_fabric_path(layer: Layer) -> None:
-    """16 bytes, in the place of an Ethernet header; the frame follows whole."""
+    """16 bytes, in the place of an Ethernet header; the frame follows whole, with its frame check sequence."""
     layer = layer.require(FABRIC_PATH_BYTES)
+    layer.trim(layer.reported_end - _FCS_BYTES)
     layer.hand_to("eth", FABRIC_PATH_BYTES, layer.reported > FABRIC_PATH_BYTES)
 
 

@@ -33,7 +33,7 @@ def dissect(layer: Layer) -> None:
     with_offset = (flags & _OFFSET != 0) & (layer.captured >= length + 2)
     padded = layer.select(with_offset)
     length[with_offset] += 2 + padded.word(length[with_offset]).astype(np.int64)
-    layer.hand_to("ppp_hdlc", length, layer.reported > length)
+    layer.hand_to("ppp_hdlc", length, layer.captured > length)
 
 
 def dissect_over_ip(layer: Layer) -> None:

@@ -47,8 +47,9 @@ def dissect_session(layer: Layer) -> None:
     """PPPoE session: six bytes, then PPP; the length leaves out Ethernet's padding."""
     layer = layer.require(6)
     header = layer.gather(_PPPOE)
+    opened = layer.captured >= 8
     layer.trim(layer.start + 6 + header["length"].astype(np.int64))
-    layer.hand_to("ppp", 6, layer.reported > 6)
+    layer.hand_to("ppp", 6, opened)
 
 
 def dissect_lcp(layer: Layer) -> None:

@@ -15,8 +15,10 @@ _ORIGIN_BYTES = 8
 def dissect(layer: Layer) -> None:
     """Hand on behind the authentication and the origin indication, of which either may be there."""
     layer = layer.require(2)
+    authenticated = layer.word() == _AUTHENTICATION
+    whole = ~authenticated | (layer.captured >= _AUTHENTICATION_BYTES)
+    layer, authenticated = layer.select(whole), authenticated[whole]
     at = np.zeros(len(layer), dtype=np.int64)
-    authenticated = (layer.word() == _AUTHENTICATION) & (layer.captured >= _AUTHENTICATION_BYTES)
     client = layer.select(authenticated)
     at[authenticated] = _AUTHENTICATION_BYTES + client.byte(2).astype(np.int64) + client.byte(3)
     there = layer.captured >= at + 2

@@ -23,8 +23,8 @@ def dissect(layer: Layer) -> None:
     with_route = routed & (layer.captured > HEADER_BYTES)
     route = layer.select(with_route)
     length[with_route] += route.byte(HEADER_BYTES) & _ROUTE_LENGTH
-    layer.hand_to("trmac", length, kind == 0)
-    layer.hand_to("llc", length, kind == _LLC)
+    layer.hand_to("trmac", length, (kind == 0) & (layer.captured > length))
+    layer.hand_to("llc", length, (kind == _LLC) & (layer.captured > length))
     layer.hand_to("data", length, kind > _LLC)
 
 
