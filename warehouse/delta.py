@@ -80,8 +80,8 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
         made.create_checkpoint()
 
 
-def load(root: Location, name: str) -> DeltaTable:
-    """The newest state of a table.
+def load(root: Location, name: str, *, version: int | None = None) -> DeltaTable:
+    """The newest state of a table, or that of a version.
 
     Raises:
         WarehouseNotFound: It does not exist.
@@ -89,7 +89,7 @@ def load(root: Location, name: str) -> DeltaTable:
     """
     location = root.join(name)
     try:
-        return DeltaTable(location.table_uri, storage_options=location.storage_options())
+        return DeltaTable(location.table_uri, version=version, storage_options=location.storage_options())
     except TableNotFoundError as error:
         raise WarehouseNotFound(f"{root}: there is no warehouse here (no table '{name}'); `caphouse ingest` makes one.") from error
     except (DeltaError, OSError) as error:

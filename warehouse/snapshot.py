@@ -7,7 +7,8 @@ write. Files are chosen by day, time, capture and value before anything opens th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,6 +34,37 @@ TimeRange = tuple[int | None, int | None]
 
 DateRange = tuple[dt.date | None, dt.date | None]
 """Days, both included; None leaves the side open."""
+
+
+class TableFiles(Mapping[str, pa.Table]):
+    """The files of each table, read from its log when they are first asked for.
+
+    Args:
+        known: Those that are there already.
+        versions: The other tables' versions.
+        load: Gives the files of a table in a version.
+    """
+
+    def __init__(self, known: Mapping[str, pa.Table], versions: Mapping[str, int], load: Callable[[str, int], pa.Table]) -> None:
+        self._known = dict(known)
+        self._names = [*known, *versions]
+        self._versions = versions
+        self._load = load
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._names:
+            raise KeyError(name)
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = self._load(name, self._versions[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)

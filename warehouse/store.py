@@ -161,7 +161,7 @@ class Warehouse:
                     self.root,
                     state.rows,
                     {CAPTURES.name: state.dt.version(), **versions},
-                    TableFiles({CAPTURES.name: actions_of(state.dt)}, names, lambda name: self._files_at(name, versions[name])),
+                    TableFiles({CAPTURES.name: actions_of(state.dt)}, versions, self._files_at),
                 )
         raise WarehouseConflict(f"{self.root}: captures are being replaced faster than they can be read; try again.")
 
@@ -431,6 +431,9 @@ class Warehouse:
 
     def _files_at(self, name: str, version: int) -> pa.Table:
         """The files of a table in a version that was the newest just now."""
+        loaded = self._loaded.get(name)
+        if loaded is not None and loaded[1].version() == version:
+            return actions_of(loaded[1])
         try:
             table = self._table(name)
         except WarehouseNotFound:  # made by an older version, before this table was declared

@@ -60,6 +60,16 @@ def test_compaction_merges_and_changes_no_row(warehouse: Warehouse) -> None:
         assert all(os.path.exists(uri) for uri in snapshot.uris(name)), "a reader may still have the old files"  # noqa: PTH110
 
 
+def test_a_snapshot_stays_as_it_was_when_it_was_taken(warehouse: Warehouse) -> None:
+    items = some(warehouse)
+    taken = Warehouse.open(warehouse.root).snapshot()
+    before = set(warehouse.snapshot().uris("packets"))
+    compact(warehouse)
+    ingest(warehouse, [capture("later")])
+    assert set(taken.uris("packets")) == before, "though it looks at the log only now"
+    assert taken.ingest_ids == {item.ingest_id for item in items}
+
+
 def test_compaction_keeps_encodings_checksums_order_and_bounds(warehouse: Warehouse) -> None:
     some(warehouse)
     compact(warehouse, dates=[FIRST_DAY])
@@ -313,7 +323,9 @@ def test_an_export_is_plain_parquet_with_capture_ids(warehouse: Warehouse, tmp_p
         "captures": 4, "interfaces": 4, "packets": 120, "flows": 12, "flow_minutes": 12, "handshakes": 12, "addresses": 12,
     }  # fmt: skip
     connection = duckdb.connect()
-    found = connection.execute(f"select capture_id, count(*), min(frame_number), max(frame_number) from '{target}/packets/**/*.parquet' group by 1")
+    found = connection.execute(
+        f"select capture_id, count(*), min(frame_number), max(frame_number) from '{target}/packets/**/*.parquet' group by 1"
+    )
     assert sorted(found.fetchall()) == sorted((item.row["capture_id"], 40, 1, 40) for item in items)
     names = [column[0] for column in connection.execute(f"select * from '{target}/flows/**/*.parquet' limit 0").description]
     assert names[0] == "capture_id"
