@@ -59,4 +59,3 @@ def _hex(high: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> pa.Array:
     digits = np.ascontiguousarray(_PAIRS[octets])
     offsets = np.arange(len(high) + 1, dtype=np.int32) * np.int32(HEX_DIGITS)
     return pa.StringArray.from_buffers(len(high), pa.py_buffer(offsets), pa.py_buffer(digits))
-

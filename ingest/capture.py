@@ -22,19 +22,17 @@ import pyarrow as pa
 from ..warehouse.errors import EmptyCapture, UnsupportedFormat
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
-from .addresses import AddressBook
 from .applications import Applications, Matcher
-from .columns import Columns, Int32
+from .columns import Columns
 from .content import Content
+from .conversations import Conversations
 from .decode import DECODER_VERSION, Decoder
-from .flows import Flows
 from .formats import open_reader
 from .formats.base import NO_TIME, PacketBatch, Problem, Reader
 from .formats.link_types import link_type_name
-from .handshakes import Handshakes
+from .lanes import Lanes, find_lanes
 from .rows import packet_rows
 from .sources import Source
-from .streams import Streams
 
 BATCHES_AHEAD = 2
 """Batches that are decoded, or wait for it, while an earlier one is worked on."""
@@ -171,20 +169,26 @@ class Tally:
             self.date = utc_date(int(times[0]))
 
 
-def _decoded(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns]]:
-    """Decode batches, with a pool some ahead of the one that is given out; the order stays."""
+def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
+    """What can be done to a batch without knowing those before it."""
+    columns = decoder.decode(batch)
+    return columns, find_lanes(columns)
+
+
+def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
+    """Prepare batches, with a pool some ahead of the one that is given out; the order stays."""
     if pool is None:
         for batch in batches:
-            yield batch, decoder.decode(batch)
+            yield batch, *_prepare(decoder, batch)
         return
-    waiting: deque[tuple[PacketBatch, Future[Columns]]] = deque()
+    waiting: deque[tuple[PacketBatch, Future[tuple[Columns, Lanes]]]] = deque()
     for batch in batches:
-        waiting.append((batch, pool.submit(decoder.decode, batch)))
+        waiting.append((batch, pool.submit(_prepare, decoder, batch)))
         if len(waiting) > BATCHES_AHEAD:
-            first, columns = waiting.popleft()
-            yield first, columns.result()
-    for first, columns in waiting:
-        yield first, columns.result()
+            first, prepared = waiting.popleft()
+            yield first, *prepared.result()
+    for first, prepared in waiting:
+        yield first, *prepared.result()
 
 
 def ingest_packets(
@@ -203,38 +207,22 @@ def ingest_packets(
         advance: Told the number of packets after each batch.
     """
     decoder = Decoder()
-    book, streams, flows, handshakes = AddressBook(), Streams(), Flows(), Handshakes()
+    conversations = Conversations(_matcher().known_ports())
     applications = Applications(_matcher())
-    for batch, columns in _decoded(reader.batches(), decoder, pool):
+    for batch, columns, lanes in _prepared(reader.batches(), decoder, pool):
         tally.set_date(batch)
-        numbers = book.add(columns.addresses)
-        src, dst = _renumber(numbers, columns.src_ip), _renumber(numbers, columns.dst_ip)
-        stream = streams.number(columns, src, dst)
-        flow_id = flows.update(columns, stream, src, dst, numbers)
+        stream, flow_id = conversations.update(columns, lanes)
         application = applications.update(columns, flow_id)
-        handshakes.update(columns, stream, flow_id, src, dst)
         rows = packet_rows(
             columns, ingest_id=ingest_id, stream=stream, flow_id=flow_id, application=application, application_names=applications.names, paths=decoder.paths
         )
         writer.write("packets", rows, tally.date)
         tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
         advance(len(batch))
-    labels = applications.finish()
-    flow_rows, minute_rows = flows.finish(book, decoder.paths.texts, labels)
-    for name, rows in (
-        ("flows", flow_rows),
-        ("flow_minutes", minute_rows),
-        ("handshakes", handshakes.finish(book, tally.last_ts_ns)),
-        ("addresses", book.to_arrow()),
-        ("interfaces", _interface_rows(reader)),
-    ):
+    tables = conversations.finish(decoder.paths.texts, applications.finish(), tally.last_ts_ns)
+    for name, rows in (*tables.items(), ("interfaces", _interface_rows(reader))):
         if rows.num_rows:
             writer.write(name, _with_ingest_id(rows, ingest_id), tally.date)
-
-
-def _renumber(numbers: np.ndarray[Any, np.dtype[np.int32]], local: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Capture-wide numbers of a batch's address numbers; -1 stays -1."""
-    return np.append(numbers, np.int32(-1))[local]
 
 
 def _with_ingest_id(rows: pa.Table, ingest_id: int) -> pa.Table:

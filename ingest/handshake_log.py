@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from .columns import Bool, Columns, Int32, Int64
 from .formats.base import NO_TIME
+from .lanes import ACK, RST, SYN, Lanes
 from .vectors import Vector
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 MOST_SYNS = 256
 MOST_ANSWERS = 12
 """A server sends no more than its initial window of 10 segments (RFC 6928) before the client has answered."""
@@ -37,29 +37,14 @@ _IS_ANSWER = np.array([flags & SYN == 0 and flags & (ACK | RST) != 0 for flags i
 """Whether a segment is an answer, by those of its flags."""
 
 
-@dataclass(slots=True)
-class Segments:
-    """The TCP segments of a batch, in file order: arrays of length n, of `Columns` unless told otherwise.
-
-    Attributes:
-        rows: int64[n], places in the batch.
-        stream: int32[n]. flags: int16[n].
-        columns: The batch.
-        src, dst: int32 for the whole batch, capture-wide address numbers.
-    """
+@dataclass(frozen=True, slots=True)
+class TcpBatch:
+    """A batch as the log sees it: its columns and lanes, and for each lane the stream (int32[k]) and the sender's side (bool[k])."""
 
     columns: Columns
-    rows: Int64
+    lanes: Lanes
     stream: Int32
-    flags: npt.NDArray[np.int16]
-    src: Int32
-    dst: Int32
-
-    def side(self, at: Int64) -> Bool:
-        """Whether the sender is the second of the stream's two endpoints."""
-        rows = self.rows[at]
-        sender = self.src[rows].astype(np.int64) << 16 | self.columns.src_port[rows]
-        return sender > (self.dst[rows].astype(np.int64) << 16 | self.columns.dst_port[rows])
+    side: Bool
 
 
 FIELDS: dict[str, type[np.generic]] = {
@@ -128,149 +113,160 @@ class HandshakeLog:
         order = np.lexsort((self._kept["frame"].array, self._kept["stream"].array))
         return {name: vector.array[order] for name, vector in self._kept.items()}
 
-    def update(self, segments: Segments, streams: int) -> None:
+    def update(self, batch: TcpBatch, streams: int) -> None:
         """Take the next batch; `streams` is the number of streams so far."""
         for vector in (
             self._phase, self._client, self._syn, self._server_isn, self._syn_point, self._syn_ack_point, self._syn_ts_ns, self._syns,
             self._answers, self._answers_at_once, self._first, self._last_syn, self._held,
         ):  # fmt: skip
             vector.grow(streams)
-        syns = np.flatnonzero(segments.flags & SYN)
-        syns = syns[np.argsort(segments.stream[syns], kind="stable")]
-        changed = segments.stream[syns]
+        syns = batch.lanes.syns
+        syns = syns[np.argsort(batch.stream[batch.lanes.number[syns]], kind="stable")]
+        changed = batch.stream[batch.lanes.number[syns]]
         changed = changed[np.flatnonzero(np.diff(changed, prepend=-1))]
         before = self._carried(changed)
         if len(syns):
-            syns = self._note_syns(segments, syns)
-        answers = self._open_answers(segments)
-        if len(answers):
-            self._note_answers(segments, syns, answers, changed, before)
-        self._last_syn.array[segments.stream[syns]] = -1
+            syns = self._note_syns(batch, syns)
+        self._note_answers(batch, syns, changed, before)
+        self._last_syn.array[batch.stream[batch.lanes.number[syns]]] = -1
 
-    def _keep(self, segments: Segments, at: Int64) -> None:
-        columns, rows = segments.columns, segments.rows[at]
-        kept = self._kept
+    def _keep(self, batch: TcpBatch, places: Int64) -> None:
+        columns, kept, lane = batch.columns, self._kept, batch.lanes.number[places]
         for name, column in (
-            ("seq", "tcp_seq"), ("ack", "tcp_ack"), ("mss", "tcp_mss"), ("window_scale", "tcp_window_scale"), ("ts_ns", "ts_ns"),
+            ("seq", "tcp_seq"), ("ack", "tcp_ack"), ("flags", "tcp_flags"), ("mss", "tcp_mss"), ("window_scale", "tcp_window_scale"), ("ts_ns", "ts_ns"),
             ("sack_permitted", "tcp_sack_permitted"), ("interface_id", "interface_id"), ("vlan_id", "vlan_id"), ("ip_ttl", "ip_ttl"), ("ip_id", "ip_id"),
         ):  # fmt: skip
-            kept[name].append(getattr(columns, column)[rows])
-        kept["stream"].append(segments.stream[at])
-        kept["frame"].append(columns.first_frame + rows)
-        kept["side"].append(segments.side(at))
-        kept["flags"].append(segments.flags[at])
-        kept["length"].append(np.maximum(columns.payload_length[rows], 0))
+            kept[name].append(getattr(columns, column)[places])
+        kept["stream"].append(batch.stream[lane])
+        kept["frame"].append(columns.first_frame + places)
+        kept["side"].append(batch.side[lane])
+        kept["length"].append(np.maximum(columns.payload_length[places], 0))
 
-    def _note_syns(self, segments: Segments, syns: Int64) -> Int64:
+    def _note_syns(self, batch: TcpBatch, syns: Int64) -> Int64:
         """Keep segments with SYN (given by stream and then in file order) and advance the phases; returns those that were kept."""
-        stream = segments.stream[syns]
+        flags, lane = batch.columns.tcp_flags, batch.lanes.number[syns]
+        stream = batch.stream[lane]
         starts = np.flatnonzero(np.diff(stream, prepend=-1))
         rank = np.arange(len(syns)) - np.repeat(starts, np.diff(starts, append=len(syns)))
         count = self._syns.array
         fits = rank + count[stream] < MOST_SYNS
         for lost in np.flatnonzero(~fits).tolist():
-            self.beyond.setdefault(int(stream[lost]), [0, 0])[bool(segments.flags[syns[lost]] & ACK)] += 1
+            self.beyond.setdefault(int(stream[lost]), [0, 0])[bool(flags[syns[lost]] & ACK)] += 1
         syns, stream, rank = syns[fits], stream[fits], rank[fits]
-        self._keep(segments, syns)
-        np.add.at(count, stream, 1)
-        self._last_syn.array[stream] = syns
-        self._answers.array[stream] = 0
-        self._answers_at_once.array[stream] = 0
+        self._keep(batch, syns)
+        ends = np.flatnonzero(np.diff(stream, append=-1))
+        count[stream[ends]] += rank[ends].astype(np.int32) + np.int32(1)
+        self._last_syn.array[stream[ends]] = syns[ends]
+        self._answers.array[stream[ends]] = 0
+        self._answers_at_once.array[stream[ends]] = 0
         for turn in range(min(_MOST_ROUNDS, int(rank.max(initial=-1)) + 1)):
-            self._advance(segments, syns[rank == turn])
+            self._advance(batch, syns[rank == turn])
         self._phase.array[stream[rank >= _MOST_ROUNDS]] = UNUSUAL
-        pure = segments.flags[syns] & ACK == 0
+        pure = flags[syns] & ACK == 0
         # Of several SYNs of one stream the last one written stays.
-        self._syn_ts_ns.array[stream[pure]] = segments.columns.ts_ns[segments.rows[syns[pure]]]
+        self._syn_ts_ns.array[stream[pure]] = batch.columns.ts_ns[syns[pure]]
         return syns
 
-    def _advance(self, segments: Segments, at: Int64) -> None:
+    def _advance(self, batch: TcpBatch, places: Int64) -> None:
         """Advance the phases by one segment with SYN for each of some streams."""
-        columns, rows, stream = segments.columns, segments.rows[at], segments.stream[at]
-        phase, client, side = self._phase.array, self._client.array, segments.side(at)
-        seq = columns.tcp_seq[rows]
-        syn = seq | np.maximum(columns.payload_length[rows], 0) << 32
-        point = _points(columns, rows)
-        pure = segments.flags[at] & ACK == 0
-        known, now = self._syn.array, phase[stream]
-        same_interface = point & MASK == self._syn_point.array[stream] & MASK
-        own = known[stream]
-        acknowledged = (columns.tcp_ack[rows] - own - 1) & MASK
-        answers = ~pure & (side != client[stream]) & same_interface & ((acknowledged == 0) | (acknowledged == own >> 32))
+        columns, lane = batch.columns, batch.lanes.number[places]
+        stream, side = batch.stream[lane], batch.side[lane]
+        phase, client = self._phase.array, self._client.array
+        seq = columns.tcp_seq[places]
+        syn = seq | np.maximum(columns.payload_length[places], 0) << 32
+        point = _points(columns, places)
+        pure = columns.tcp_flags[places] & ACK == 0
+        own, now, known_point = self._syn.array[stream], phase[stream], self._syn_point.array[stream]
+        from_client = side == client[stream]
+        acknowledged = (columns.tcp_ack[places] - own - 1) & MASK
+        answers = ~pure & ~from_client & (point & MASK == known_point & MASK) & ((acknowledged == 0) | (acknowledged == own >> 32))
         first = pure & (now == NOTHING)
-        again = pure & (now == SYN_SENT) & (side == client[stream]) & (syn == own) & (point == self._syn_point.array[stream])
+        again = pure & (now == SYN_SENT) & from_client & (syn == own) & (point == known_point)
         answered = answers & (now == SYN_SENT)
-        answered_again = answers & (now == SYN_RECEIVED) & (seq == self._server_isn.array[stream]) & (point == self._syn_ack_point.array[stream])
+        answered_again = (
+            answers & (now == SYN_RECEIVED) & (seq == self._server_isn.array[stream]) & (point == self._syn_ack_point.array[stream])
+        )
         phase[stream[~(first | again | answered | answered_again)]] = UNUSUAL
-        phase[stream[first]] = SYN_SENT
-        client[stream[first]] = side[first]
-        known[stream[first]] = syn[first]
-        self._syn_point.array[stream[first]] = point[first]
-        phase[stream[answered]] = SYN_RECEIVED
-        self._server_isn.array[stream[answered]] = seq[answered]
-        self._syn_ack_point.array[stream[answered]] = point[answered]
+        begun = stream[first]
+        phase[begun] = SYN_SENT
+        client[begun] = side[first]
+        self._syn.array[begun] = syn[first]
+        self._syn_point.array[begun] = point[first]
+        begun = stream[answered]
+        phase[begun] = SYN_RECEIVED
+        self._server_isn.array[begun] = seq[answered]
+        self._syn_ack_point.array[begun] = point[answered]
 
-    def _open_answers(self, segments: Segments) -> Int64:
-        """Segments with ACK or RST and without SYN of streams of which something may still be kept."""
-        answers = np.flatnonzero(_IS_ANSWER[segments.flags & (SYN | ACK | RST)])
-        phase = self._phase.array[segments.stream[answers]]
-        return answers[(phase != NOTHING) & (phase != DONE)]
-
-    def _carried(self, stream: Int32) -> _Carried:
-        return _Carried(self._phase.array[stream], self._syn_ts_ns.array[stream], self._answers.array[stream], self._answers_at_once.array[stream])
-
-    def _note_answers(self, segments: Segments, syns: Int64, answers: Int64, changed: Int32, before: _Carried) -> None:
-        stream = segments.stream[answers]
+    def _note_answers(self, batch: TcpBatch, syns: Int64, changed: Int32, before: _Carried) -> None:
+        """Keep segments without SYN of streams of which something may still be kept."""
+        lanes, flags = batch.lanes, batch.columns.tcp_flags
+        open_lanes = np.flatnonzero(lanes.answer >= 0)
+        phase = self._phase.array[batch.stream[open_lanes]]
+        open_lanes = open_lanes[(phase != NOTHING) & (phase != DONE)]
+        if not len(open_lanes):
+            return
+        stream, answer = batch.stream[open_lanes], lanes.answer[open_lanes]
+        # The first answer of each stream: what is written last stays.
+        order = np.argsort(answer)[::-1]
         first = self._first.array
-        # Written backwards, so that the first segment of each stream is what stays.
-        first[stream[::-1]] = answers[::-1]
-        firsts = answers[first[stream] == answers]
-        plain = self._completes(segments, firsts)
-        self._keep(segments, firsts[plain])
-        self._phase.array[segments.stream[firsts[plain]]] = DONE
-        unusual = segments.stream[firsts[~plain]]
+        first[stream[order]] = answer[order]
+        firsts = answer[first[stream] == answer]
+        plain = self._completes(batch, firsts)
+        self._keep(batch, firsts[plain])
+        self._phase.array[batch.stream[lanes.number[firsts[plain]]]] = DONE
+        unusual = batch.stream[lanes.number[firsts[~plain]]]
         if len(unusual):
             held = self._held.array
             held[unusual] = True
-            self._sift(segments, np.concatenate([syns[held[segments.stream[syns]]], answers[held[stream]]]), changed, before)
+            held_lane = np.zeros(len(lanes), dtype=np.bool_)
+            held_lane[open_lanes] = held[stream]
+            places = np.flatnonzero(held_lane[lanes.number])
+            answers = places[_IS_ANSWER[flags[places] & (SYN | ACK | RST)]]
+            self._sift(batch, np.concatenate([syns[held[batch.stream[lanes.number[syns]]]], answers]), changed, before)
             held[unusual] = False
 
-    def _completes(self, segments: Segments, at: Int64) -> Bool:
-        """Whether segments, each the first answer of its stream, are the client's ACK of a plain handshake."""
-        columns, rows, stream, flags = segments.columns, segments.rows[at], segments.stream[at], segments.flags[at]
-        acknowledged = (columns.tcp_ack[rows] - self._server_isn.array[stream]) & MASK
-        ts_ns = columns.ts_ns[rows]
-        return (
-            (self._phase.array[stream] == SYN_RECEIVED)
-            & (at > self._last_syn.array[stream])
-            & (flags & (ACK | RST) == ACK)
-            & (segments.side(at) == self._client.array[stream])
-            & (acknowledged > 0)
-            & (acknowledged < HALF_RANGE)
-            & (columns.interface_id[rows].astype(np.int64) & MASK == self._syn_point.array[stream] & MASK)
-            & (ts_ns != self._syn_ts_ns.array[stream])
+    def _carried(self, stream: Int32) -> _Carried:
+        return _Carried(
+            self._phase.array[stream], self._syn_ts_ns.array[stream], self._answers.array[stream], self._answers_at_once.array[stream]
         )
 
-    def _sift(self, segments: Segments, at: Int64, changed: Int32, before: _Carried) -> None:
+    def _completes(self, batch: TcpBatch, places: Int64) -> Bool:
+        """Whether segments, each the first without SYN of its stream, are the client's ACK of a plain handshake."""
+        columns, lane = batch.columns, batch.lanes.number[places]
+        stream, flags = batch.stream[lane], columns.tcp_flags[places]
+        acknowledged = (columns.tcp_ack[places] - self._server_isn.array[stream]) & MASK
+        return (
+            (self._phase.array[stream] == SYN_RECEIVED)
+            & (places > self._last_syn.array[stream])
+            & (flags & (ACK | RST) == ACK)
+            & (batch.side[lane] == self._client.array[stream])
+            & (acknowledged > 0)
+            & (acknowledged < HALF_RANGE)
+            & (columns.interface_id[places].astype(np.int64) & MASK == self._syn_point.array[stream] & MASK)
+            & (columns.ts_ns[places] != self._syn_ts_ns.array[stream])
+        )
+
+    def _sift(self, batch: TcpBatch, at: Int64, changed: Int32, before: _Carried) -> None:
         """Keep what the rule says of streams that are not opened plainly.
 
         Args:
-            segments: The batch.
-            at: Those streams' segments with SYN, and their answers.
+            batch: The batch.
+            at: Places of those streams' segments with SYN, and their answers.
             changed: Streams that had a segment with SYN in this batch, ascending.
             before: What was known of these before the batch.
         """
         at = np.sort(at)
-        at = at[np.argsort(segments.stream[at], kind="stable")]
-        stream = segments.stream[at]
-        ts_ns = segments.columns.ts_ns[segments.rows[at]]
+        stream = batch.stream[batch.lanes.number[at]]
+        order = np.argsort(stream, kind="stable")
+        at, stream = at[order], stream[order]
+        ts_ns, flags = batch.columns.ts_ns[at], batch.columns.tcp_flags[at]
         place = np.arange(len(at))
-        syn = segments.flags[at] & SYN != 0
+        syn = flags & SYN != 0
         start = np.diff(stream, prepend=-1) != 0
         first_place = np.maximum.accumulate(np.where(start, place, 0))
         last_syn = np.maximum.accumulate(np.where(syn, place, -1))
         continued = last_syn < first_place
-        pure = np.maximum.accumulate(np.where(syn & (segments.flags[at] & ACK == 0), place, -1))
+        pure = np.maximum.accumulate(np.where(syn & (flags & ACK == 0), place, -1))
         carried = self._carried(stream)
         if len(changed):
             known = np.minimum(np.searchsorted(changed, stream), len(changed) - 1)
@@ -289,14 +285,14 @@ class HandshakeLog:
         )
         # Both counts include the segment itself.
         keep = considered & np.where(at_once, (later < MOST_ANSWERS) & (at_once_so_far <= MOST_ANSWERS), later <= MOST_ANSWERS)
-        self._keep(segments, at[keep])
+        self._keep(batch, at[keep])
         ends = np.flatnonzero(np.diff(stream, append=-1))
         self._answers.array[stream[ends]] = np.minimum(later[ends], MOST_ANSWERS)
         self._answers_at_once.array[stream[ends]] = np.minimum(at_once_so_far[ends], MOST_ANSWERS)
         self._phase.array[stream[ends]] = np.where(later[ends] >= MOST_ANSWERS, DONE, UNUSUAL)
 
 
-def _points(columns: Columns, rows: Int64) -> Int64:
+def _points(columns: Columns, places: Int64) -> Int64:
     """Where packets were captured: interface in the low 32 bits, VLAN and hops above."""
-    vlan, ttl = columns.vlan_id[rows].astype(np.int64), columns.ip_ttl[rows].astype(np.int64)
-    return (ttl + 1) << 48 | (vlan + 1) << 32 | columns.interface_id[rows].astype(np.int64) & MASK
+    vlan, ttl = columns.vlan_id[places].astype(np.int64), columns.ip_ttl[places].astype(np.int64)
+    return (ttl + 1) << 48 | (vlan + 1) << 32 | columns.interface_id[places].astype(np.int64) & MASK

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .formats.base import NO_TIME
-from .handshake_log import ACK, DONE, HALF_RANGE, MASK, MOST_ANSWERS, NOTHING, RST, SYN, SYN_RECEIVED, SYN_SENT, UNUSUAL
+from .handshake_log import DONE, HALF_RANGE, MASK, MOST_ANSWERS, NOTHING, SYN_RECEIVED, SYN_SENT, UNUSUAL
+from .lanes import ACK, RST, SYN
 
 DUPLICATE_NS = 50_000_000
 """The same segment captured in two places comes within this time; a retransmission takes longer (RFC 6298: 200 ms and more)."""
@@ -153,7 +154,12 @@ def considered(segments: Sequence[Segment]) -> list[Segment]:
                 syn_ts_ns = segment.ts_ns
             result.append(segment)
         elif phase not in (NOTHING, DONE):
-            if phase == SYN_RECEIVED and first is not None and syn_ack is not None and _completes_plainly(segment, first, syn_ack, syn_ts_ns):
+            if (
+                phase == SYN_RECEIVED
+                and first is not None
+                and syn_ack is not None
+                and _completes_plainly(segment, first, syn_ack, syn_ts_ns)
+            ):
                 phase = DONE
                 result.append(segment)
                 continue
@@ -276,7 +282,9 @@ class _Exchange:
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = segments
         self.syn = next((segment for segment in segments if segment.is_syn), None)
-        self.any_syn_ack = next((segment for segment in segments if segment.is_syn_ack and (self.syn is None or segment.side != self.syn.side)), None)
+        self.any_syn_ack = next(
+            (segment for segment in segments if segment.is_syn_ack and (self.syn is None or segment.side != self.syn.side)), None
+        )
         self.client: bool | None = None
         self.syn_ack: Segment | None = None
         self.ack: Segment | None = None
@@ -301,7 +309,12 @@ class _Exchange:
             elif segment.is_rst and not own and syns and self.refusal is None:
                 self.refusal = segment
             elif (
-                segment.is_ack and not segment.is_rst and own and self.ack is None and self.syn_ack is not None and segment.may_acknowledge(self.syn_ack)
+                segment.is_ack
+                and not segment.is_rst
+                and own
+                and self.ack is None
+                and self.syn_ack is not None
+                and segment.may_acknowledge(self.syn_ack)
             ):
                 self.ack = segment
 
@@ -336,7 +349,9 @@ class _Exchange:
             return "bad-synack"
         if all(segment.side == self.client for segment in after):
             return "unanswered"
-        if self.syn_ack is not None and any(segment.is_rst and segment.side == self.client for segment in segments[segments.index(self.syn_ack) :]):
+        if self.syn_ack is not None and any(
+            segment.is_rst and segment.side == self.client for segment in segments[segments.index(self.syn_ack) :]
+        ):
             return "reset-by-client"
         return "half-open"
 
@@ -364,7 +379,9 @@ def _measure(result: Handshake, exchange: _Exchange) -> None:
         result.rst_rtt_ns = between(exchange.last_before(exchange.refusal, syn_ack=False), exchange.refusal)
         last.append(exchange.refusal)
     result.last_ns = max(segment.ts_ns for segment in last)
-    with_data = next((segment for segment in exchange.segments if segment.is_syn and segment.side == result.client and segment.length), None)
+    with_data = next(
+        (segment for segment in exchange.segments if segment.is_syn and segment.side == result.client and segment.length), None
+    )
     if with_data is not None:
         result.tcp_fast_open = True
         if exchange.syn_ack is not None:

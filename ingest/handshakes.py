@@ -13,31 +13,36 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ..warehouse.tables import HANDSHAKES
-from .columns import Columns, Int32
+from .columns import Columns, Int32, Int64
 from .formats.base import NO_TIME
-from .handshake_log import ACK, FIELDS, FIN, RST, SYN, HandshakeLog, Segments
+from .handshake_log import FIELDS, HandshakeLog, TcpBatch
 from .handshake_records import DURATIONS, STATUSES, no_records, to_record
 from .handshake_rules import Segment, examine
-from .keys import KeyTable, group
+from .keys import KeyTable
+from .lanes import ACK, SYN, TCP_STREAM, Lanes
+from .peers import Peers, address, port
 from .plain_handshakes import PlainHandshakes
 from .vectors import Vector
 
 if TYPE_CHECKING:
     from .addresses import AddressBook
 
-SEEN_SYN, SEEN_SYN_ACK, SEEN_ACK, SEEN_DATA, SEEN_FIN, SEEN_RST = 1, 2, 4, 8, 16, 32
-"""Bits of Wireshark's tcp.completeness."""
+SEEN_SYN = 1
+"""Bit of Wireshark's tcp.completeness for a SYN as the first segment; `lanes` has the others."""
 
 
 class Handshakes:
-    """The handshakes of one capture, over its batches in file order; about 270 bytes a stream with a plain handshake, 90 without any."""
+    """The handshakes of one capture, over its batches in file order; about 270 bytes a stream with a plain handshake, 80 without any."""
 
     def __init__(self) -> None:
         self._log = HandshakeLog()
-        self._first: dict[str, Vector[Any]] = {
-            "ts_ns": Vector(np.int64), "flow_id": Vector(np.int32), "src": Vector(np.int32), "dst": Vector(np.int32), "src_port": Vector(np.int32),
-            "dst_port": Vector(np.int32), "side": Vector(np.bool_), "interface_id": Vector(np.int32),
-        }  # fmt: skip
+        self._low = Vector(np.int64)
+        self._high = Vector(np.int64)
+        """The two ends of each stream."""
+        self._first_ts_ns = Vector(np.int64)
+        self._flow = Vector(np.int32)
+        self._interface = Vector(np.int32)
+        """Interface that saw the first packet."""
         self._completeness = Vector(np.uint8)
         self._interfaces = Vector(np.int16, 1)
         self._elsewhere = KeyTable()
@@ -46,62 +51,47 @@ class Handshakes:
     def __len__(self) -> int:
         return len(self._completeness)
 
-    def update(self, columns: Columns, stream: Int32, flow_id: Int32, src: Int32, dst: Int32) -> None:
+    def update(self, columns: Columns, lanes: Lanes, peers: Peers, stream: Int32, flow: Int32) -> None:
         """Take the next batch.
 
         Args:
             columns: The batch.
-            stream: int32[n], as `Streams.number` gives it.
-            flow_id: int32[n], as `Flows.update` gives it.
-            src: int32[n], capture-wide number of `src_ip`, dst: of `dst_ip`.
+            lanes: Its lanes, peers: who they are between, stream: int32[k], as `Streams.number` gives them.
+            flow: int32[k], as `Flows.update` gives it.
         """
-        rows = np.flatnonzero((columns.tcp_flags >= 0) & (stream >= 0))
-        if not len(rows):
+        tcp = np.flatnonzero(lanes.kind == TCP_STREAM)
+        if not len(tcp):
             return
-        segments = Segments(columns, rows, stream[rows], columns.tcp_flags[rows], src, dst)
-        self._begin(segments, flow_id)
-        self._complete(segments)
-        self._note_interfaces(segments)
-        self._log.update(segments, len(self))
+        self._begin(columns, lanes, peers, stream, flow, tcp)
+        np.bitwise_or.at(self._completeness.array, stream[tcp], lanes.seen[tcp])
+        self._note_interfaces(columns, lanes, stream, tcp)
+        self._log.update(TcpBatch(columns, lanes, stream, peers.turned), len(self))
 
-    def _begin(self, segments: Segments, flow_id: Int32) -> None:
-        """Note the first segments of new streams; streams are numbered in the order of these."""
-        highest = np.maximum.accumulate(np.maximum(segments.stream, len(self) - 1))
-        at = np.flatnonzero(np.diff(highest, prepend=len(self) - 1))
-        rows = segments.rows[at]
-        columns = segments.columns
-        for name, values in (
-            ("ts_ns", columns.ts_ns), ("flow_id", flow_id), ("src", segments.src), ("dst", segments.dst), ("src_port", columns.src_port),
-            ("dst_port", columns.dst_port), ("interface_id", columns.interface_id),
-        ):  # fmt: skip
-            self._first[name].append(values[rows])
-        self._first["side"].append(segments.side(at))
-        self._completeness.append(np.where(segments.flags[at] & (SYN | ACK) == SYN, SEEN_SYN, 0))
+    def _begin(self, columns: Columns, lanes: Lanes, peers: Peers, stream: Int32, flow: Int32, tcp: Int64) -> None:
+        """Note the first segments of new streams; streams are numbered in the order of these, and so are lanes."""
+        highest = np.maximum.accumulate(np.maximum(stream[tcp], len(self) - 1))
+        added = tcp[np.flatnonzero(np.diff(highest, prepend=len(self) - 1))]
+        first, pair = lanes.first[added], lanes.pair[added]
+        self._low.append(peers.low[pair])
+        self._high.append(peers.high[pair])
+        self._first_ts_ns.append(columns.ts_ns[first])
+        self._flow.append(flow[added])
+        self._interface.append(columns.interface_id[first])
+        self._completeness.append(np.where(columns.tcp_flags[first] & (SYN | ACK) == SYN, SEEN_SYN, 0))
         self._interfaces.grow(len(self))
 
-    def _complete(self, segments: Segments) -> None:
-        seen = self._completeness.array
-        flags = segments.flags
-        kind = flags & (SYN | ACK)
-        has_payload = segments.columns.payload_length[segments.rows] > 0
-        for mask, bit in (
-            (kind == SYN | ACK, SEEN_SYN_ACK),
-            ((kind == ACK) & ~has_payload, SEEN_ACK),
-            ((kind == ACK) & has_payload, SEEN_DATA),
-            (flags & (FIN | ACK) == FIN | ACK, SEEN_FIN),
-            (flags & RST != 0, SEEN_RST),
-        ):
-            # The same bit is set however often a stream occurs here.
-            seen[segments.stream[mask]] |= bit
-
-    def _note_interfaces(self, segments: Segments) -> None:
-        interfaces = segments.columns.interface_id[segments.rows]
-        other = np.flatnonzero(interfaces != self._first["interface_id"].array[segments.stream])
+    def _note_interfaces(self, columns: Columns, lanes: Lanes, stream: Int32, tcp: Int64) -> None:
+        interfaces = columns.interface_id
+        if (interfaces == interfaces[0]).all():
+            places = lanes.first[tcp]
+        else:
+            places = np.flatnonzero((lanes.kind == TCP_STREAM)[lanes.number])
+        own = stream[lanes.number[places]]
+        other = np.flatnonzero(interfaces[places] != self._interface.array[own])
         if len(other):
-            keys = segments.stream[other].astype(np.int64) << 32 | interfaces[other]
-            distinct = keys[group(keys)[1]]
-            _, added = self._elsewhere.number(distinct)
-            np.add.at(self._interfaces.array, distinct[added] >> 32, 1)
+            keys = own[other].astype(np.int64) << 32 | interfaces[places[other]] + 1
+            _, added = self._elsewhere.number(keys)
+            np.add.at(self._interfaces.array, keys[added] >> 32, 1)
 
     def finish(self, book: AddressBook, last_ts_ns: int | None) -> pa.Table:
         """The rows of `handshakes`, without `ingest_id`.
@@ -111,23 +101,18 @@ class Handshakes:
             last_ts_ns: Time of the capture's last packet.
         """
         records = self._records()
-        first = {name: vector.array for name, vector in self._first.items()}
         client_side = records["client_side"]
-        first_is_client = client_side == first["side"]
-        ends = {
-            "client_ip": np.where(first_is_client, first["src"], first["dst"]),
-            "server_ip": np.where(first_is_client, first["dst"], first["src"]),
-            "client_port": np.where(first_is_client, first["src_port"], first["dst_port"]),
-            "server_port": np.where(first_is_client, first["dst_port"], first["src_port"]),
-        }
+        client = np.where(client_side == 1, self._high.array, self._low.array)
+        server = np.where(client_side == 1, self._low.array, self._high.array)
+        ends = {"client_ip": address(client), "client_port": port(client), "server_ip": address(server), "server_port": port(server)}
         last_ns = records["last_ns"]
         durations = (records[name] for name in DURATIONS)
         columns: dict[str, npt.NDArray[Any]] = {name: records[name] for name in records.dtype.names or ()}
         columns |= {name: np.where(client_side < 0, -1, numbers) for name, numbers in ends.items()}
         columns |= {
             "tcp_stream": np.arange(len(self)),
-            "flow_id": first["flow_id"],
-            "first_ts_ns": first["ts_ns"],
+            "flow_id": self._flow.array,
+            "first_ts_ns": self._first_ts_ns.array,
             "clock_anomaly": np.any([(duration < 0) & (duration != NO_TIME) for duration in durations], axis=0),
             "interfaces": self._interfaces.array,
             "completeness": self._completeness.array,

@@ -51,6 +51,9 @@ def group_all(*columns: npt.NDArray[Any]) -> tuple[Int32, Int64]:
     return numbers, first
 
 
+_CHUNK = 1 << 16
+
+
 class KeyTable:
     """Numbers keys of one or more 64-bit words in order of first appearance, over any number of calls.
 
@@ -73,76 +76,81 @@ class KeyTable:
         """Number keys, adding those that are not there yet.
 
         Args:
-            keys: One int64[k] for each word. No key may be given twice in one call.
+            keys: One int64[k] for each word; a key may come several times.
 
         Returns:
-            int32[k], the number of each key; int64[m], the places of the added ones, whose numbers ascend from the former length.
+            int32[k], the number of each key; int64[m], the places where the added ones come first, whose numbers ascend from the former
+            length.
 
         Raises:
             OverflowError: More than `MOST_KEYS` keys.
         """
-        numbers = self._find(keys)
-        added = np.flatnonzero(numbers < 0)
+        before, size = len(self), len(keys[0])
+        if before + size > MOST_KEYS:
+            raise OverflowError(f"more than {MOST_KEYS:,} different keys in one capture")
+        self._make_room(before + size)
+        # All keys are put behind the known ones for the time being: the number of a new one is its place until it is known which are new.
+        for word, key in zip(self.words, keys, strict=True):
+            word.append(key)
+        numbers, slots = self._find_or_put(np.arange(before, before + size, dtype=np.int32))
+        added = np.flatnonzero(numbers == np.arange(before, before + size))
+        for word, key in zip(self.words, keys, strict=True):
+            word.cut(before)
+            word.append(key[added])
         if len(added):
-            before, after = len(self), len(self) + len(added)
-            if after > MOST_KEYS:
-                raise OverflowError(f"more than {MOST_KEYS:,} different keys in one capture")
-            for word, key in zip(self.words, keys, strict=True):
-                word.append(key[added])
-            fresh = np.arange(before, after, dtype=np.int32)
-            numbers[added] = fresh
-            if 2 * after > len(self._slots):
-                self._rehash(after)
-            else:
-                self._insert(fresh)
+            fresh = np.empty(size, dtype=np.int32)
+            fresh[added] = np.arange(before, before + len(added), dtype=np.int32)
+            self._slots[slots[added]] = fresh[added]
+            new = numbers >= before
+            numbers[new] = fresh[numbers[new] - before]
         return numbers, added
 
-    def _hash(self, keys: tuple[Int64, ...]) -> npt.NDArray[np.uint64]:
-        mixed = np.zeros(len(keys[0]), dtype=np.uint64)
+    def _find_or_put(self, numbers: Int32) -> tuple[Int32, npt.NDArray[np.uint64]]:
+        """Look for the keys that stand at `numbers` (int32[k], ascending) among the words, and put in those that are not there.
+
+        Returns:
+            int32[k], the number under which each key is found: the lowest of equal ones; uint64[k], the slot where it is.
+        """
+        found = np.empty_like(numbers)
+        at = np.empty(len(numbers), dtype=np.uint64)
+        if not len(numbers):
+            return found, at
+        keys = [word.array[numbers[0] : numbers[-1] + 1] for word in self.words]
+        mixed = self._hash(keys, len(numbers))
+        mask = np.uint64(len(self._slots) - 1)
+        waiting = np.arange(len(numbers))
+        step = 0
+        while len(waiting):
+            # Triangular steps visit every slot of a table whose size is a power of two.
+            slots = (mixed[waiting] + np.uint64(step * (step + 1) // 2)) & mask
+            there = self._slots[slots]
+            free = np.flatnonzero(there < 0)
+            if len(free):
+                # Written backwards, so that of several keys for one slot the first has it.
+                self._slots[slots[free[::-1]]] = numbers[waiting[free[::-1]]]
+                there = self._slots[slots]
+            same = np.ones(len(waiting), dtype=np.bool_)
+            for word, key in zip(self.words, keys, strict=True):
+                same &= word.array[there] == key[waiting]
+            hits = waiting[same]
+            found[hits] = there[same]
+            at[hits] = slots[same]
+            waiting = waiting[~same]
+            step += 1
+        return found, at
+
+    def _hash(self, keys: list[Int64], size: int) -> npt.NDArray[np.uint64]:
+        mixed = np.zeros(size, dtype=np.uint64)
         for key, factor in zip(keys, self._factors, strict=True):
             mixed ^= key.view(np.uint64)
             mixed *= factor
             mixed ^= mixed >> np.uint64(32)
-        mixed *= self._factors[0]
-        mixed ^= mixed >> np.uint64(29)
         return mixed
 
-    def _probe(self, mixed: npt.NDArray[np.uint64], step: int) -> npt.NDArray[np.uint64]:
-        """Slot to look at in the given step; triangular steps visit every slot of a power of two."""
-        return (mixed + np.uint64(step * (step + 1) // 2)) & np.uint64(len(self._slots) - 1)
-
-    def _find(self, keys: tuple[Int64, ...]) -> Int32:
-        numbers = np.full(len(keys[0]), -1, dtype=np.int32)
-        mixed = self._hash(keys)
-        waiting = np.arange(len(numbers))
-        step = 0
-        while len(waiting):
-            there = self._slots[self._probe(mixed[waiting], step)]
-            # An empty slot ends the search: the key is not in the table.
-            waiting, there = waiting[there >= 0], there[there >= 0]
-            same = np.ones(len(waiting), dtype=np.bool_)
-            for word, key in zip(self.words, keys, strict=True):
-                same &= word.array[there] == key[waiting]
-            numbers[waiting[same]] = there[same]
-            waiting = waiting[~same]
-            step += 1
-        return numbers
-
-    def _insert(self, numbers: Int32) -> None:
-        """Put the keys `numbers`, of which none has a slot yet, into free slots."""
-        mixed = self._hash(tuple(word.array[numbers] for word in self.words))
-        step = 0
-        while len(numbers):
-            slots = self._probe(mixed, step)
-            free = self._slots[slots] < 0
-            self._slots[slots[free]] = numbers[free]
-            # Of several keys for one slot the last one written has it.
-            lost = self._slots[slots] != numbers
-            numbers, mixed = numbers[lost], mixed[lost]
-            step += 1
-
-    def _rehash(self, size: int) -> None:
-        self._slots = np.full(1 << (4 * size - 1).bit_length(), -1, dtype=np.int32)
-        chunk = 1 << 18
-        for start in range(0, size, chunk):
-            self._insert(np.arange(start, min(start + chunk, size), dtype=np.int32))
+    def _make_room(self, size: int) -> None:
+        """Keep at least half of the slots free."""
+        if 2 * size <= len(self._slots):
+            return
+        self._slots = np.full(1 << (3 * size - 1).bit_length(), -1, dtype=np.int32)
+        for start in range(0, len(self), _CHUNK):
+            self._find_or_put(np.arange(start, min(start + _CHUNK, len(self)), dtype=np.int32))

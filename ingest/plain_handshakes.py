@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from .columns import Bool, Int64
 from .formats.base import NO_TIME
-from .handshake_log import ACK, HALF_RANGE, MASK, RST, SYN
+from .handshake_log import HALF_RANGE, MASK
 from .handshake_records import STATUSES, no_records
+from .lanes import ACK, RST, SYN
 
 Log = dict[str, npt.NDArray[Any]]
 _NONE = np.iinfo(np.int64).max
@@ -49,17 +50,25 @@ class PlainHandshakes:
     def _find_plain(self) -> Bool:
         log, own = self._log, self._own
         seq = log["seq"].astype(np.int64)
-        point = (log["ip_ttl"].astype(np.int64) + 1) << 48 | (log["vlan_id"].astype(np.int64) + 1) << 32 | log["interface_id"].astype(np.int64) & MASK
+        point = (
+            (log["ip_ttl"].astype(np.int64) + 1) << 48
+            | (log["vlan_id"].astype(np.int64) + 1) << 32
+            | log["interface_id"].astype(np.int64) & MASK
+        )
         other = self._first(~own)
         same_place = point == np.where(own, self._spread(point[self.starts]), self._spread(self._at(point, other)))
         same_place &= log["interface_id"] == self._spread(log["interface_id"][self.starts])
         first_seq, first_length = self._spread(seq[self.starts]), self._spread(log["length"][self.starts])
         like_first = own & (seq == first_seq) & (log["length"] == first_length)
         acknowledged = (log["ack"] - first_seq - 1) & MASK
-        alike = ~own & (seq == self._spread(self._at(seq, self._syn_ack))) & (log["ack"] == self._spread(self._at(log["ack"], self._syn_ack)))
+        alike = (
+            ~own & (seq == self._spread(self._at(seq, self._syn_ack))) & (log["ack"] == self._spread(self._at(log["ack"], self._syn_ack)))
+        )
         answers_it = alike & ((acknowledged == 0) | (acknowledged == first_length))
         good = same_place & np.where(self._is_syn, like_first, np.where(self._is_syn_ack, answers_it, True))
-        in_order = (self._last_syn < self._syn_ack) & (np.maximum(self._last_syn, self._last(self._is_syn_ack)) < self._first(self._is_answer))
+        in_order = (self._last_syn < self._syn_ack) & (
+            np.maximum(self._last_syn, self._last(self._is_syn_ack)) < self._first(self._is_answer)
+        )
         return self._is_syn[self.starts] & in_order & np.logical_and.reduceat(good, self.starts)
 
     def _spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Bool, Int32
+from .columns import Bool, Int32, Int64
 from .vectors import Vector
 
 ROLE_SOURCES = ("syn", "syn-ack", "port", "first")
@@ -48,7 +48,7 @@ class StreamRoles:
             client[stream[rows]] = side[rows] ^ (kind == _SYN_ACK)
             known_by[stream[rows]] = kind
 
-    def client(self, stream: Int32) -> tuple[npt.NDArray[np.int8], Bool]:
+    def client(self, stream: Int64) -> tuple[npt.NDArray[np.int8], Bool]:
         """How the client of each stream is known (int8[m], of `ROLE_SOURCES`; -1 when it is not), and its side (bool[m])."""
         size = int(stream.max(initial=-1)) + 1
         known_by = self._known_by.grow(size)[stream]
@@ -56,11 +56,11 @@ class StreamRoles:
         return source, self._client.grow(size)[stream]
 
 
-def by_port(sender_port: Int32, receiver_port: Int32, known: Bool | None) -> tuple[Bool, Bool]:
+def by_port(sender_port: Int64, receiver_port: Int64, known: Bool | None) -> tuple[Bool, Bool]:
     """Tell the client by ports.
 
     Args:
-        sender_port, receiver_port: int32[m] of the first packet, -1 without ports.
+        sender_port, receiver_port: int64[m] of the first packet, -1 without ports.
         known: bool[65536], ports that are known to serve; None when none are.
 
     Returns:

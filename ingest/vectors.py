@@ -30,7 +30,7 @@ class Vector(Generic[Scalar]):
 
     @property
     def array(self) -> npt.NDArray[Scalar]:
-        """The values, as a view that may be written to; valid until the next `grow` or `append`."""
+        """The values, as a view that may be written to; valid until the next call that changes the size."""
         return self._array[: self._size]
 
     def grow(self, size: int) -> npt.NDArray[Scalar]:
@@ -47,6 +47,10 @@ class Vector(Generic[Scalar]):
         self._reserve(size)
         self._array[self._size : size] = values
         self._size = size
+
+    def cut(self, size: int) -> None:
+        """Drop all but the first `size` values."""
+        self._size = min(size, self._size)
 
     def _reserve(self, size: int) -> None:
         if size > len(self._array):

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from caphouse.ingest.addresses import AddressBook
 from caphouse.ingest.applications import Labels
 from caphouse.ingest.columns import AddressTable, Columns
-from caphouse.ingest.flows import Flows
-from caphouse.ingest.handshakes import Handshakes
-from caphouse.ingest.streams import Streams
+from caphouse.ingest.conversations import Conversations
+from caphouse.ingest.lanes import find_lanes
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 PATHS = ["", "eth:ip:tcp", "eth:ip:udp", "eth:arp", "eth:ip:icmp", "eth:vlan:ip:tcp"]
@@ -97,7 +96,7 @@ def _dtype(annotation: object) -> type[np.generic]:
 
 
 @dataclass
-class Conversations:
+class Conversed:
     """What a capture's packets come to."""
 
     streams: list[int]
@@ -108,24 +107,18 @@ class Conversations:
     addresses: list[dict[str, Any]]
 
 
-def converse(packets: Sequence[Packet], cuts: Sequence[int] = ()) -> Conversations:
+def converse(packets: Sequence[Packet], cuts: Sequence[int] = (), known_ports: npt.NDArray[np.bool_] | None = None) -> Conversed:
     """Run packets through streams, flows and handshakes in batches that begin at 0 and at `cuts`."""
-    book, streams, flows, handshakes = AddressBook(), Streams(), Flows(), Handshakes()
-    numbers: list[int] = []
+    conversations = Conversations(known_ports)
+    streams: list[int] = []
     flow_ids: list[int] = []
     for start, end in zip([0, *cuts], [*cuts, len(packets)], strict=True):
         columns = make_columns(packets[start:end], first_frame=start + 1)
-        renumbered = book.add(columns.addresses)
-        src, dst = renumbered[columns.src_ip], renumbered[columns.dst_ip]
-        stream = streams.number(columns, src, dst)
-        flow_id = flows.update(columns, stream, src, dst, renumbered)
-        handshakes.update(columns, stream, flow_id, src, dst)
-        numbers += stream.tolist()
+        stream, flow_id = conversations.update(columns, find_lanes(columns))
+        streams += stream.tolist()
         flow_ids += flow_id.tolist()
-    count = len(flows)
+    count = max(flow_ids, default=-1) + 1
     labels = Labels(np.full(count, -1, dtype=np.int16), np.full(count, -1, dtype=np.int8), [])
-    flow_rows, minute_rows = flows.finish(book, PATHS, labels)
-    last = max((packet.ts_ns for packet in packets), default=None)
-    return Conversations(
-        numbers, flow_ids, flow_rows.to_pylist(), minute_rows.to_pylist(), handshakes.finish(book, last).to_pylist(), book.to_arrow().to_pylist()
-    )
+    tables = conversations.finish(PATHS, labels, max((packet.ts_ns for packet in packets), default=None))
+    rows = {name: table.to_pylist() for name, table in tables.items()}
+    return Conversed(streams, flow_ids, rows["flows"], rows["flow_minutes"], rows["handshakes"], rows["addresses"])

@@ -46,14 +46,30 @@ def other_packets(draw: st.DrawFn) -> Packet:
             )  # fmt: skip
         case "arp":
             return Packet(
-                **common, src_ip=None, dst_ip=None, src_port=-1, dst_port=-1, transport=-1, ip_protocol=-1, ip_version=-1, counted_path=3, ipv4_layers=0
+                **common,
+                src_ip=None,
+                dst_ip=None,
+                src_port=-1,
+                dst_port=-1,
+                transport=-1,
+                ip_protocol=-1,
+                ip_version=-1,
+                counted_path=3,
+                ipv4_layers=0,
             )
         case "fragment":
             return Packet(**common, src_ip=src[0], dst_ip=dst[0], src_port=-1, dst_port=-1, transport=-1, ip_protocol=6)
         case _:
             # The ports are those of the tunnel; the inner packet has none.
             return Packet(
-                **common, **peers, transport=17, ip_protocol=1, counted_path=4, ipv4_layers=2, tunnel_src_ip="192.0.2.1", tunnel_dst_ip="192.0.2.2"
+                **common,
+                **peers,
+                transport=17,
+                ip_protocol=1,
+                counted_path=4,
+                ipv4_layers=2,
+                tunnel_src_ip="192.0.2.1",
+                tunnel_dst_ip="192.0.2.2",
             )
 
 

@@ -29,7 +29,9 @@ def s(ms: float, flags: int, seq: int = S_ISN + 1, ack: int = C_ISN + 1, length:
     return _packet(SERVER, CLIENT, ms, flags, seq, ack if flags & ACK else 0, length, more)
 
 
-def _packet(src: tuple[str, int], dst: tuple[str, int], ms: float, flags: int, seq: int, ack: int, length: int, more: dict[str, Any]) -> Packet:
+def _packet(
+    src: tuple[str, int], dst: tuple[str, int], ms: float, flags: int, seq: int, ack: int, length: int, more: dict[str, Any]
+) -> Packet:
     return Packet(
         ts_ns=START_NS + round(ms * MS), src_ip=src[0], src_port=src[1], dst_ip=dst[0], dst_port=dst[1], tcp_flags=flags, tcp_seq=seq % 2**32,
         tcp_ack=ack % 2**32, payload_length=length, wire_length=54 + length, **more,
@@ -66,7 +68,9 @@ class Vector:
     durations: Sequence[str] = field(default=("rtt", "client_rtt", "initial_rtt"))
 
 
-def one(status: str, rtt: float | None = None, client_rtt: float | None = None, initial_rtt: float | None = None, **more: Any) -> dict[str, Any]:
+def one(
+    status: str, rtt: float | None = None, client_rtt: float | None = None, initial_rtt: float | None = None, **more: Any
+) -> dict[str, Any]:
     """Expected values of one stream; marks that are not named are expected to be false."""
     marks = dict.fromkeys(("retransmitted", "clock_anomaly", "reordered", "tcp_fast_open"), False)
     return {"status": status, "rtt": rtt, "client_rtt": client_rtt, "initial_rtt": initial_rtt, "duplicates": 0, **marks, **more}

@@ -8,24 +8,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_columns import ACK, SYN, Packet, converse, make_columns
+from made_columns import ACK, SYN, Packet, converse
 from random_traffic import cuts, other_packets, tcp_packets
 from tcp_vectors import CLOSED, START_NS, c, s, syn, syn_ack
 
-from caphouse.ingest.addresses import AddressBook
-from caphouse.ingest.flows import Flows
 from caphouse.ingest.formats.base import NO_TIME
-from caphouse.ingest.streams import Streams
 
 BOTH_WAYS = ("packets", "bytes", "payload_packets", "payload_packet_bytes", "payload_bytes")
 
 
 def kind(packet: Packet, stream: int) -> tuple[object, ...]:
     """What makes packets one flow, written out for one packet."""
-    around = (packet.counted_path, packet.link_type, packet.ip_version, packet.ip_protocol, packet.ipv4_layers, packet.ipv6_layers, packet.in_icmp_error)
+    around = (
+        packet.counted_path,
+        packet.link_type,
+        packet.ip_version,
+        packet.ip_protocol,
+        packet.ipv4_layers,
+        packet.ipv6_layers,
+        packet.in_icmp_error,
+    )
     near, far = (packet.src_ip, packet.src_port, packet.tunnel_src_ip), (packet.dst_ip, packet.dst_port, packet.tunnel_dst_ip)
     peers = (near, far) if str(near) < str(far) else (far, near)
     quoted = (packet.error_ip_protocol, packet.error_src_port, packet.error_dst_port)
@@ -87,9 +93,9 @@ def test_batches_change_nothing(data: st.DataObject, packets: list[Packet]) -> N
     assert (cut.flow_ids, cut.flows, cut.minutes, cut.addresses) == (whole.flow_ids, whole.flows, whole.minutes, whole.addresses)
 
 
-def only(packets: Sequence[Packet]) -> dict[str, Any]:
+def only(packets: Sequence[Packet], known_ports: npt.NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """The only flow of some packets."""
-    rows = converse(packets).flows
+    rows = converse(packets, known_ports=known_ports).flows
     assert len(rows) == 1
     return rows[0]
 
@@ -127,14 +133,8 @@ class TestRoles:
         """3389 serves, although 1200 is lower."""
         known = np.zeros(65_536, dtype=np.bool_)
         known[3389] = True
-        flows, book = Flows(known), AddressBook()
-        columns = make_columns([c(0, ACK)])
-        columns.src_port[:], columns.dst_port[:] = 3389, 1200
-        numbers = book.add(columns.addresses)
-        src, dst = numbers[columns.src_ip], numbers[columns.dst_ip]
-        flows.update(columns, Streams().number(columns, src, dst), src, dst, numbers)
-        source, from_client = flows._client_first({name: vector.array for name, vector in flows._first.items()})
-        assert (source.tolist(), from_client.tolist()) == ([2], [False])
+        row = only([dataclasses.replace(c(0, ACK), src_port=3389, dst_port=1200)], known)
+        assert (row["server_port"], row["role_source"]) == (3389, "port")
 
 
 def test_connection_seen_with_and_without_vlan() -> None:
@@ -149,7 +149,15 @@ def test_connection_seen_with_and_without_vlan() -> None:
 
 def test_icmp_errors_keep_what_they_quote() -> None:
     error = Packet(
-        transport=-1, src_port=-1, dst_port=-1, ip_protocol=1, counted_path=4, in_icmp_error=True, error_ip_protocol=17, error_src_port=5, error_dst_port=0
+        transport=-1,
+        src_port=-1,
+        dst_port=-1,
+        ip_protocol=1,
+        counted_path=4,
+        in_icmp_error=True,
+        error_ip_protocol=17,
+        error_src_port=5,
+        error_dst_port=0,
     )
     row = only([error, error])
     assert (row["transport"], row["stream"], row["in_icmp_error"]) == (None, None, True)
@@ -160,7 +168,16 @@ def test_icmp_errors_keep_what_they_quote() -> None:
 def test_without_ip() -> None:
     """All ARP of a capture is one row."""
     arp = Packet(
-        src_ip=None, dst_ip=None, src_port=-1, dst_port=-1, transport=-1, ip_protocol=-1, ip_version=-1, counted_path=3, ipv4_layers=0, wire_length=42
+        src_ip=None,
+        dst_ip=None,
+        src_port=-1,
+        dst_port=-1,
+        transport=-1,
+        ip_protocol=-1,
+        ip_version=-1,
+        counted_path=3,
+        ipv4_layers=0,
+        wire_length=42,
     )
     row = only([arp, arp, arp])
     assert (row["protocols"], row["packets_to_server"], row["bytes_to_server"], row["role_source"]) == ("eth:arp", 3, 126, "first")

@@ -61,7 +61,9 @@ select stream, irtt, rtt from irtt left join synack using (stream) order by stre
 @st.composite
 def client_traffic(draw: st.DrawFn) -> list[Packet]:
     """Segments of one pair of endpoints in order of time, of which only the client opens connections."""
-    packets = draw(st.lists(st.builds(_segment, st.booleans(), st.sampled_from(FLAGS), *[st.sampled_from((0, 1, 2, 100, 101))] * 2), max_size=30))
+    packets = draw(
+        st.lists(st.builds(_segment, st.booleans(), st.sampled_from(FLAGS), *[st.sampled_from((0, 1, 2, 100, 101))] * 2), max_size=30)
+    )
     times = sorted(draw(st.lists(st.integers(0, 40), min_size=len(packets), max_size=len(packets))))
     return [dataclasses.replace(packet, ts_ns=START_NS + ms * MS) for packet, ms in zip(packets, times, strict=True)]
 
@@ -99,7 +101,8 @@ def test_round_trips_as_sql_finds_them(data: st.DataObject, packets: list[Packet
 @given(st.data(), st.lists(tcp_packets(numbers=(100, 101, 102)), max_size=40))
 def test_batches_change_nothing(data: st.DataObject, packets: list[Packet]) -> None:
     placed = [
-        dataclasses.replace(packet, interface_id=data.draw(st.integers(0, 1)), ip_ttl=data.draw(st.sampled_from((64, 63)))) for packet in packets
+        dataclasses.replace(packet, interface_id=data.draw(st.integers(0, 1)), ip_ttl=data.draw(st.sampled_from((64, 63))))
+        for packet in packets
     ]
     assert converse(placed, data.draw(cuts(len(placed)))).handshakes == converse(placed).handshakes
 

@@ -1,0 +1,60 @@
+"""What spans the batches of a capture: addresses, streams, flows and handshakes, in this order for every batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from .addresses import AddressBook
+from .columns import Bool, Columns, Int32
+from .flows import Flows
+from .handshakes import Handshakes
+from .lanes import Lanes
+from .peers import find_peers
+from .streams import Streams
+
+if TYPE_CHECKING:
+    from .applications import Labels
+
+
+class Conversations:
+    """The conversations of one capture.
+
+    Args:
+        known_ports: bool[65536], ports on which applications are known to serve: they tell client from server where no SYN does.
+    """
+
+    def __init__(self, known_ports: Bool | None = None) -> None:
+        self._book = AddressBook()
+        self._streams = Streams()
+        self._flows = Flows(known_ports)
+        self._handshakes = Handshakes()
+
+    def update(self, columns: Columns, lanes: Lanes) -> tuple[Int32, Int32]:
+        """Take the next batch, in file order.
+
+        Args:
+            columns: The batch, of n packets.
+            lanes: What `find_lanes` gave for it.
+
+        Returns:
+            int32[n], the stream of each packet, -1 without; int32[n], its flow.
+        """
+        numbers = self._book.add(columns.addresses)
+        stream, lanes, peers = self._streams.number(columns, lanes, find_peers(columns, lanes, numbers))
+        flow = self._flows.update(columns, lanes, peers, stream, numbers)
+        self._handshakes.update(columns, lanes, peers, stream, flow)
+        return stream[lanes.number], flow[lanes.number]
+
+    def finish(self, path_texts: list[str], labels: Labels, last_ts_ns: int | None) -> dict[str, pa.Table]:
+        """The rows of the tables that come of it, by the tables' names and without `ingest_id`.
+
+        Args:
+            path_texts: Text of each protocol path, by its number.
+            labels: The application of every flow.
+            last_ts_ns: Time of the capture's last packet.
+        """
+        flows, minutes = self._flows.finish(self._book, path_texts, labels)
+        handshakes = self._handshakes.finish(self._book, last_ts_ns)
+        return {"flows": flows, "flow_minutes": minutes, "handshakes": handshakes, "addresses": self._book.to_arrow()}
