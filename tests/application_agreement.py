@@ -95,7 +95,7 @@ def application(protocols: str) -> str | None:
     if last is None or last + 1 == len(path):
         return None
     name = path[last + 1]
-    return None if name in {"data", "mptcp"} | LINKS | NETWORKS | TUNNELS else name
+    return None if name in {"data", "mptcp", "udpencap"} | LINKS | NETWORKS | TUNNELS else name
 
 
 def agreement(capture: Path, ours: Labels) -> Agreement:

@@ -227,7 +227,6 @@ EXAMPLES: dict[str, list[Example]] = {
     "isakmp": [Example(UDP, 500, b"initSPI8" + bytes(8) + b"\0\x20\x22\x08" + bytes(4) + struct.pack(">I", 28), by_tshark="isakmp")],
     "wg": [Example(UDP, 51820, b"\1\0\0\0" + b"\x11" * 144, by_tshark="wg", off_port=True)],
     "openvpn": [Example(UDP, 1194, b"\x38" + b"session8" + b"\0" + b"\0\0\0\0", by_tshark="openvpn", off_port=True)],
-    "l2tp": [Example(UDP, 1701, b"\xc8\2\0\x14\0\0\0\0\0\0\0\0\x80\x08\0\0\0\0\0\1", by_tshark="l2tp")],
     "pptp": [Example(TCP, 1723, b"\0\x9c\0\1\x1a\x2b\x3c\x4d\0\1\0\0\1\0\0\0" + bytes(140), by_tshark="pptp", off_port=True)],
     "mysql": [Example(TCP, 3306, b"\x2d\0\0\0\x0a8.0.36\0" + b"\x0b\0\0\0" + b"abcdefgh\0" + bytes(24), from_server=True, by_tshark="mysql", off_port=True)],
     "pgsql": [Example(TCP, 5432, b"\0\0\0\x08\x04\xd2\x16\x2f", by_tshark="pgsql", off_port=True)],

@@ -37,6 +37,7 @@ CASES = [(name, example) for name, examples in EXAMPLES.items() for example in e
 UNKNOWN = 49151
 """A port that belongs to no protocol of the table."""
 
+OVER = {TCP: "tcp", UDP: "udp"}
 Label = str | None
 
 
@@ -76,8 +77,8 @@ def test_example_on_its_port(name: str, example: Example) -> None:
     """One packet of a protocol on its port is recognised by its bytes."""
     running, verdicts = label([example_packet(example)])
     assert running == [name]
-    expected = {"l2tp": "port"}.get(name, "sig" if example.port in {51413, 6969, 50123, 5005} else "sig+port")
-    assert verdicts == [(name, "sig" if name == "http2" else expected)]
+    own_port = example.port in next(protocol for protocol in MATCHER.protocols if protocol.name == name).ports[OVER[example.transport]]
+    assert verdicts == [(name, "sig+port" if own_port else "sig")]
 
 
 @pytest.mark.parametrize(
