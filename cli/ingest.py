@@ -14,6 +14,10 @@ from ..warehouse.errors import UsageError
 from .options import DEFAULT_WAREHOUSE, ExitCode, WarehouseOption
 from .terminal import say
 
+KeepOriginalsOption = Annotated[
+    bool, typer.Option("--keep-originals", help="Keep the captures themselves in the warehouse, too, compressed, as evidence.")
+]
+
 if TYPE_CHECKING:
     from ..ingest.pipeline import IngestReport, Progress
 
@@ -25,6 +29,7 @@ def ingest(
     tags: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag for every capture; repeatable.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,  # noqa: FBT002 - typer calls it by name
+    keep_originals: KeepOriginalsOption = False,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Read captures into the warehouse, which is made when it is not there.
 
@@ -34,16 +39,28 @@ def ingest(
     from ..ingest import pipeline
     from ..warehouse.store import Warehouse
 
-    labels = _tags(tags or [])
+    labels = parse_tags(tags or [])
     target = Warehouse.open_or_create(warehouse)
     with _progress() as show:
         report = pipeline.ingest(
-            target, sources, host=host, tags=labels, jobs=jobs or os.cpu_count() or 1, recursive=recursive, progress=show
+            target,
+            sources,
+            host=host,
+            tags=labels,
+            jobs=jobs or os.cpu_count() or 1,
+            recursive=recursive,
+            keep_originals=keep_originals,
+            progress=show,
         )
     return _tell(report)
 
 
-def _tags(given: list[str]) -> dict[str, str]:
+def parse_tags(given: list[str]) -> dict[str, str]:
+    """Reads the values of --tag.
+
+    Raises:
+        UsageError: One is not KEY=VALUE.
+    """
     tags = {}
     for tag in given:
         key, equals, value = tag.partition("=")
@@ -57,6 +74,11 @@ def _tell(report: IngestReport) -> ExitCode:
     """Says which captures could not be read in full, and, to people, what was added."""
     for result in report.failed:
         say(f"caphouse: {result.source}: {result.message or result.status}")
+    for result in report.results:
+        if result.status == "growing" and not result.already_present:
+            say(f"caphouse: {result.source}: still being written, {result.packets:,} packets so far; ingest it again when it is complete")
+    for warning in dict.fromkeys(result.warning for result in report.results if result.warning):
+        say(f"caphouse: warning: {warning}")
     if sys.stderr.isatty():
         present = sum(result.already_present for result in report.results)
         added = len(report.results) - present

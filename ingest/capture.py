@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..warehouse.errors import EmptyCapture, UnsupportedFormat
+from ..warehouse.errors import EmptyCapture, SourceVanished, UnsupportedFormat
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
@@ -34,7 +34,7 @@ from .lanes import Lanes, find_lanes
 from .rows import packet_rows
 from .sources import Source
 
-BATCHES_AHEAD = 2
+BATCHES_AHEAD = 1
 """Batches that are decoded, or wait for it, while an earlier one is worked on."""
 
 
@@ -44,6 +44,7 @@ class Options:
 
     host: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    keep_originals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def ingest_content(
 
     Raises:
         CaptureError: The source cannot be read any further.
+        SourceVanished: The file was begun anew while it was read.
     """
     reader: Reader | None = None
     tally = Tally()
@@ -97,7 +99,9 @@ def ingest_content(
     digest = content.digest()
     problems += content.problems
     if reader is not None and problems:
-        status = "cut-short" if all(problem.kind == "cut-short" for problem in problems) else "damaged"
+        status = "cut-short" if _is_cut(problems) else "damaged"
+    if _is_written(source, content) and reader is not None and _is_cut(problems):
+        status, problems = "growing", []  # half a record is one that is not there yet
     row = _capture_row(source, content, reader, tally, options)
     first = problems[0] if problems else None
     row |= {
@@ -110,6 +114,21 @@ def ingest_content(
         "unread_reasons": _by_reason(problems),
     }
     return Ingested(row, _message(problems, status))
+
+
+def _is_cut(problems: list[Problem]) -> bool:
+    return all(problem.kind == "cut-short" for problem in problems)
+
+
+def _is_written(source: Source, content: Content) -> bool:
+    """Whether more was, or will be, written to a source that was read.
+
+    That it was modified a moment ago is no sign: so was any copy of a capture that is cut short.
+    """
+    change = content.change() or source.change()
+    if change == "rewritten":
+        raise SourceVanished("it was overwritten while it was read; nothing of it is kept", source=source.display)
+    return source.growing or change == "grown"
 
 
 def _message(problems: list[Problem], status: str) -> str | None:
@@ -214,7 +233,13 @@ def ingest_packets(
         stream, flow_id = conversations.update(columns, lanes)
         application = applications.update(columns, flow_id)
         rows = packet_rows(
-            columns, ingest_id=ingest_id, stream=stream, flow_id=flow_id, application=application, application_names=applications.names, paths=decoder.paths
+            columns,
+            ingest_id=ingest_id,
+            stream=stream,
+            flow_id=flow_id,
+            application=application,
+            application_names=applications.names,
+            paths=decoder.paths,
         )
         writer.write("packets", rows, tally.date)
         tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
@@ -226,7 +251,9 @@ def ingest_packets(
 
 
 def _with_ingest_id(rows: pa.Table, ingest_id: int) -> pa.Table:
-    return rows.add_column(0, pa.field("ingest_id", pa.int64(), nullable=False), pa.array(np.full(rows.num_rows, ingest_id, dtype=np.int64)))
+    return rows.add_column(
+        0, pa.field("ingest_id", pa.int64(), nullable=False), pa.array(np.full(rows.num_rows, ingest_id, dtype=np.int64))
+    )
 
 
 def _interface_rows(reader: Reader) -> pa.Table:
@@ -284,7 +311,8 @@ def _capture_row(source: Source, content: Content, reader: Reader | None, tally:
         "format": reader.format if reader is not None else None,
         "compression": content.compression,
         "converted_by": getattr(reader, "converted_by", None),
-        "file_bytes": content.file_bytes,
+        "file_bytes": content.file_bytes if content.file_bytes is not None else source.file_bytes,
+        "modified_ns": content.modified_ns if content.modified_ns is not None else source.modified_ns,
         "content_bytes": content.content_bytes,
         "link_types": list(dict.fromkeys(link_type_name(interface.link_type) for interface in interfaces)),
         "interfaces": len(interfaces) if reader is not None else None,

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-from ..warehouse.errors import CaptureError
+from ..warehouse import originals
+from ..warehouse.errors import CaptureError, SourceVanished
 from ..warehouse.locations import Location
 from ..warehouse.staging import DataFile, StagedWriter
 from .capture import Ingested, Options, failed_row, ingest_content
 from .content import open_content
 from .decode import DECODER_VERSION
+from .sessions import session_of
+from .memory import keep_small
 from .sources import Source, find_sources
 
 if TYPE_CHECKING:
@@ -57,10 +61,12 @@ class CaptureResult:
     Attributes:
         source: The source as it is shown to people.
         capture_id: BLAKE3 of its content; None when it could not be opened at all.
-        status: As in `captures.status`.
+        status: As in `captures.status`, or 'vanished'.
         packets: Packets written.
         message: What is wrong with it, or None.
         already_present: True when the warehouse had this capture, whatever its name was then.
+        uri: The source as it is stored.
+        warning: What is wrong with the files beside it, or None.
     """
 
     source: str
@@ -69,6 +75,8 @@ class CaptureResult:
     packets: int
     message: str | None = None
     already_present: bool = False
+    uri: str = ""
+    warning: str | None = None
 
     def as_present(self) -> CaptureResult:
         """The same for a capture that turned out to be in the warehouse."""
@@ -105,6 +113,7 @@ class ChunkResult:
     captures: list[dict[str, Any]] = field(default_factory=list)
     results: list[CaptureResult] = field(default_factory=list)
     ingest_ids: list[int | None] = field(default_factory=list)
+    beginnings: dict[int, dict[str, bool]] = field(default_factory=dict)
     file_bytes: int = 0
 
 
@@ -116,6 +125,7 @@ def ingest(
     tags: Mapping[str, str] | None = None,
     jobs: int = 1,
     recursive: bool = True,
+    keep_originals: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Ingest captures; what is already in the warehouse is recognised by content and skipped.
@@ -127,6 +137,7 @@ def ingest(
         tags: Tags for every capture.
         jobs: Processes that read captures side by side.
         recursive: Whether folders are searched with their sub-folders.
+        keep_originals: Whether the captures themselves are kept in the warehouse, too.
         progress: Called from time to time in this process.
 
     Returns:
@@ -137,19 +148,60 @@ def ingest(
         WarehouseError: The rows could not be committed.
     """
     found = find_sources(sources, recursive=recursive)
+    return ingest_sources(warehouse, found, Options(host, dict(tags or {}), keep_originals), jobs=jobs, progress=progress)
+
+
+def ingest_sources(
+    warehouse: Warehouse,
+    found: Sequence[Source],
+    options: Options,
+    *,
+    jobs: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+    committed: Callable[[list[CaptureResult]], None] | None = None,
+) -> IngestReport:
+    """Ingest captures that were found.
+
+    Args:
+        warehouse: Where the rows go.
+        found: The captures.
+        options: What the user says about them.
+        jobs: Processes that read captures side by side.
+        progress: Called from time to time in this process, while captures are read and never while they are committed. What it raises
+            ends the ingest: what is committed stays, the rest leaves nothing behind.
+        committed: Called with the results of each commit.
+
+    Returns:
+        One result per source. A source that cannot be read is a result, not an exception.
+
+    Raises:
+        WarehouseError: The rows could not be committed.
+    """
     chunks = list(_chunks(found, most=max(1, -(-len(found) // jobs)) if jobs > 1 else CHUNK_CAPTURES))
     known = warehouse.known()
-    options = Options(host, dict(tags or {}))
     tracker = _Tracker(len(found), progress)
     report = IngestReport()
     for chunk in _run(warehouse, chunks, known, options, jobs, tracker):
-        committed = warehouse.commit(chunk.files, chunk.captures)
-        late = set(committed.already_present)
-        for result, ingest_id in zip(chunk.results, chunk.ingest_ids, strict=True):
+        commit = warehouse.commit(chunk.files, chunk.captures, beginnings=chunk.beginnings)
+        late = set(commit.already_present)
+        results = [
             # Another writer, or another file of this run, brought the same capture first.
-            report.results.append(result.as_present() if ingest_id in late else result)
+            result.as_present() if ingest_id in late else result
+            for result, ingest_id in zip(chunk.results, chunk.ingest_ids, strict=True)
+        ]
+        report.results += results
+        _drop_originals(warehouse, known, commit.replaced)
         tracker.done(chunk)
+        if committed is not None:
+            committed(results)
     return report
+
+
+def _drop_originals(warehouse: Warehouse, known: KnownCaptures, replaced: Collection[int]) -> None:
+    """Remove the originals of captures that were replaced by what their files have grown into."""
+    gone = {capture.capture_id for capture in known.by_content.values() if capture.ingest_id in replaced} if replaced else set()
+    for capture_id in gone - set(warehouse.known().by_content) if gone else ():
+        originals.remove(warehouse.root, capture_id)
 
 
 class _Tracker:
@@ -180,7 +232,7 @@ class _Tracker:
             self._report(Progress(self._captures, self._total, packets, file_bytes))
 
 
-def _chunks(sources: list[Source], most: int) -> Iterator[list[Source]]:
+def _chunks(sources: Sequence[Source], most: int) -> Iterator[list[Source]]:
     chunk: list[Source] = []
     size = 0
     for source in sources:
@@ -228,10 +280,11 @@ def ingest_chunk(
         threads: Threads that decode and encode large captures.
         progress: Told the packets read so far.
     """
+    keep_small()
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="caphouse") as pool:
         several = pool if threads > 1 and any(_is_large(source) for source in sources) else None
         with StagedWriter(root, executor=several) as writer:
-            reader = _ChunkReader(writer, known, options, several, progress)
+            reader = _ChunkReader(root, writer, known, options, several, progress)
             for source in sources:
                 reader.read(source)
             reader.chunk.files = writer.finish()
@@ -246,9 +299,16 @@ class _ChunkReader:
     """Reads the captures of a chunk, one after the other."""
 
     def __init__(
-        self, writer: StagedWriter, known: KnownCaptures, options: Options, pool: Executor | None, progress: Callable[[int], None] | None
+        self,
+        root: Location,
+        writer: StagedWriter,
+        known: KnownCaptures,
+        options: Options,
+        pool: Executor | None,
+        progress: Callable[[int], None] | None,
     ) -> None:
         self.chunk = ChunkResult()
+        self._root = root
         self._writer = writer
         self._known = known
         self._options = options
@@ -265,7 +325,7 @@ class _ChunkReader:
         if row is not None:
             self._seen.add(row["capture_id"])
             self.chunk.captures.append(row)
-        self.chunk.results.append(result)
+        self.chunk.results.append(replace(result, uri=source.uri))
         self.chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
         self.chunk.file_bytes += source.file_bytes or 0
 
@@ -274,16 +334,34 @@ class _ChunkReader:
             present = self._recognise(source)
             if present is not None:
                 return present, None
-            with open_content(source.open(), name=source.display) as content:
-                pool = self._pool if _is_large(source) else None
-                ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool)
-            return _result(source, ingested), ingested.row
+            ingested = self._ingest(source)
+            warning = _add_session(source, ingested.row)
+            return replace(_result(source, ingested), warning=warning), ingested.row
+        except SourceVanished as error:
+            return CaptureResult(source.display, None, "vanished", 0, error.message), None
         except CaptureError as error:
             return CaptureResult(source.display, None, "unsupported", 0, error.message), None
         except OSError as error:
             return CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error)), None
         except Exception as error:  # noqa: BLE001 - a defect here must not cost the user the other captures
             return self._defect(source, error)
+
+    def _ingest(self, source: Source) -> Ingested:
+        """Read a capture; an earlier state of the same file is recognised by what this one begins with."""
+        earlier = [capture for capture in self._known.at(source.uri) if capture.content_bytes is not None]
+        marks = {capture.content_bytes for capture in earlier if capture.content_bytes is not None}
+        with ExitStack() as stack:
+            keeper = stack.enter_context(originals.OriginalWriter(self._root)) if self._options.keep_originals else None
+            copy = keeper.write if keeper is not None else None
+            content = stack.enter_context(open_content(source.open(), name=source.display, marks=marks, copy=copy))
+            pool = self._pool if _is_large(source) else None
+            ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool)
+            if keeper is not None and ingested.row["format"] is not None:
+                keeper.keep(ingested.row["capture_id"])
+        self.chunk.beginnings[ingested.row["ingest_id"]] = {
+            capture.capture_id: content.digests.get(capture.content_bytes or 0) == capture.capture_id for capture in earlier
+        }
+        return ingested
 
     def _defect(self, source: Source, error: Exception) -> tuple[CaptureResult, dict[str, Any] | None]:
         """The result for a capture that this program fails on. Rows written so far stay without a row of `captures`: they do not exist."""
@@ -301,7 +379,17 @@ class _ChunkReader:
         capture_id = _digest(source)
         if not self._known.has(capture_id, DECODER_VERSION):
             return None
+        if self._options.keep_originals:
+            self._keep(source, capture_id)
         return CaptureResult(source.display, capture_id, self._known.by_content[capture_id].status, 0, already_present=True)
+
+    def _keep(self, source: Source, capture_id: str) -> None:
+        """Keep the original of a capture that was ingested without it."""
+        if self._known.by_content[capture_id].status in {"empty", "unsupported"} or originals.exists(self._root, capture_id):
+            return
+        with originals.OriginalWriter(self._root) as keeper, open_content(source.open(), name=source.display, copy=keeper.write) as content:
+            if content.digest() == capture_id:
+                keeper.keep(capture_id)
 
     def _advance(self, packets: int) -> None:
         self._packets += packets
@@ -312,6 +400,17 @@ class _ChunkReader:
 def _digest(source: Source) -> str:
     with open_content(source.open(), name=source.display) as content:
         return content.digest()
+
+
+def _add_session(source: Source, row: dict[str, Any]) -> str | None:
+    """Add what an exported session beside a capture says, where its file, its path and the user do not; returns what is wrong with it."""
+    session, warning = session_of(source)
+    if session is not None:
+        row["tags"] = {**session.tags, **row["tags"]}
+        row["capture_filter"] = row["capture_filter"] or session.capture_filter
+        for name in ("host", "vm", "resource_group", "subscription_id"):
+            row[name] = row[name] or getattr(session.facts, name)
+    return warning
 
 
 def _result(source: Source, ingested: Ingested) -> CaptureResult:

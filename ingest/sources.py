@@ -29,6 +29,7 @@ from ..warehouse.errors import CaptureError, SourceVanished, UsageError
 from ..warehouse.locations import Entry, Location
 from ..warehouse.originals import IS_ORIGINAL
 from .companions import companions, names_beside, with_local_companions
+from .content import READ_BYTES, Change
 
 STDIN = "-"
 """The word, and the stored URI, of standard input."""
@@ -141,18 +142,21 @@ class Source:
         except OSError as error:
             raise CaptureError(f"cannot be opened: {_reason(error)}", source=self.display) from error
 
-    def has_changed(self) -> bool:
-        """Whether a blob is not any more what it was when it was found; costs a request.
+    def change(self) -> Change | None:
+        """What others have done to a blob since it was found; costs a request. Of a blob that one request reads it is not asked.
 
         Raises:
             SourceVanished: It is gone.
         """
-        if self.location is None or self.location.is_local:
-            return False
+        if self.location is None or self.location.is_local or (self.file_bytes or 0) <= READ_BYTES:
+            return None
         info = self.location.filesystem().get_file_info(self.location.path)
         if info.type.name == "NotFound":
             raise SourceVanished("it was removed while it was read", source=self.display)
-        return (int(info.size), info.mtime_ns) != (self.file_bytes, self.modified_ns)
+        if (int(info.size), info.mtime_ns) == (self.file_bytes, self.modified_ns):
+            return None
+        # Blobs of Azure can be appended to; objects elsewhere are exchanged as a whole.
+        return "grown" if self.location.scheme == "az" and int(info.size) > (self.file_bytes or 0) else "rewritten"
 
 
 def find_sources(args: Sequence[str | os.PathLike[str]], *, recursive: bool = True) -> list[Source]:
