@@ -34,7 +34,7 @@ FILE_BYTES = 256 << 20
 BUFFERED_ROWS = 2 * ROW_GROUP_ROWS
 """Rows held back over all tables and days before the largest lot is written, row group full or not."""
 
-MOST_PENDING = 2
+MOST_PENDING = 1
 """Row groups that may wait to be encoded; more would only take memory."""
 
 DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{32})\.parquet$")
