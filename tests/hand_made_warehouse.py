@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def arrow(name: str, rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(complete, schema=table.arrow_schema)
 
 
-def make_warehouse(path: Path, captures: list[Row], rows: Mapping[str, list[Row]]) -> Warehouse:
+def make_warehouse(path: Path, captures: Sequence[Row], rows: Mapping[str, list[Row]]) -> Warehouse:
     """A warehouse with these rows of `captures` and of the other tables, which name their `ingest_id`."""
     warehouse = Warehouse.create(path)
     for capture in captures:

@@ -2,7 +2,7 @@
 title = "Statistics > Conversations > IPv4 and IPv6"
 description = """
 One row per capture and pair of addresses; A is the source of the first packet. A packet with two IP headers counts for the outer pair and the inner one
-(of three or more, for the outermost and the innermost); the header inside an ICMP error does not count. `ip_version` tells Wireshark's two lists apart.
+(of three or more, for the outermost and the innermost); the header inside an ICMP error does not count. All packets of an address with itself are A to B. `ip_version` tells Wireshark's two lists apart.
 """
 compare = "-q -z conv,ip (and -z conv,ipv6)"
 needs = ["_talks", "_file_starts", "captures"]
@@ -49,13 +49,15 @@ counted as (
         ingest_id,
         low_ip,
         high_ip,
-        cast(sum(case when low_first then packets_from_first else packets_to_first end) as bigint) as low_to_high_packets,
-        cast(sum(case when low_first then packets_to_first else packets_from_first end) as bigint) as high_to_low_packets,
-        cast(sum(case when low_first then bytes_from_first else bytes_to_first end) as bigint) as low_to_high_bytes,
-        cast(sum(case when low_first then bytes_to_first else bytes_from_first end) as bigint) as high_to_low_bytes,
+        cast(sum(case when a <= b then packets_from_first else 0 end + case when b <= a then packets_to_first else 0 end) as bigint)
+            as low_to_high_packets,
+        cast(sum(case when a > b then packets_from_first when a < b then packets_to_first else 0 end) as bigint) as high_to_low_packets,
+        cast(sum(case when a <= b then bytes_from_first else 0 end + case when b <= a then bytes_to_first else 0 end) as bigint)
+            as low_to_high_bytes,
+        cast(sum(case when a > b then bytes_from_first when a < b then bytes_to_first else 0 end) as bigint) as high_to_low_bytes,
         min_by(low_first, first_frame) as low_first,
-        min(first_ts_ns) as began_ns,
-        max(last_ts_ns) as ended_ns
+        min(least(first_ts_ns, last_ts_ns)) as began_ns,
+        max(greatest(first_ts_ns, last_ts_ns)) as ended_ns
     from ordered
     group by ingest_id, low_ip, high_ip
 )

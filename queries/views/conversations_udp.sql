@@ -47,8 +47,8 @@ counted as (
         cast(sum(case when low_first then bytes_from_first else bytes_to_first end) as bigint) as low_to_high_bytes,
         cast(sum(case when low_first then bytes_to_first else bytes_from_first end) as bigint) as high_to_low_bytes,
         min_by(low_first, first_frame) as low_first,
-        min(first_ts_ns) as began_ns,
-        max(last_ts_ns) as ended_ns
+        min(least(first_ts_ns, last_ts_ns)) as began_ns,
+        max(greatest(first_ts_ns, last_ts_ns)) as ended_ns
     from ordered
     group by ingest_id, stream
 )
