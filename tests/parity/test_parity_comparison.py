@@ -239,6 +239,13 @@ def test_counts_are_compared_over_the_keys_of_both_sides() -> None:
     assert share("destinations", theirs, Capture(destinations=Counter({leaf: 2, more: 1}))) == (1, 2)
 
 
+def test_counts_are_not_compared_where_more_of_a_damaged_capture_was_read() -> None:
+    leaf = Destination("10.0.0.1", "TCP", 80)
+    theirs = Capture(frames=[frame()], destinations=Counter({leaf: 1}), damaged=True)
+    assert share("destinations", theirs, Capture(frames=[frame()] * 2, destinations=Counter({leaf: 2}))) == (0, 0)
+    assert share("destinations", theirs, Capture(frames=[frame()], destinations=Counter({leaf: 2}))) == (0, 1)
+
+
 def test_applications_are_no_part_of_the_hierarchy_that_is_compared() -> None:
     theirs = Capture(hierarchy={("eth",): Node(2, 120), ("eth", "ip"): Node(2, 120), ("eth", "ip", "tcp", "http"): Node(1, 60)})
     ours = Capture(hierarchy={("eth",): Node(2, 120), ("eth", "ip"): Node(2, 119)})
