@@ -6,23 +6,43 @@ import numpy as np
 
 from .base import Layer, Protocol, Rank, leaves
 
-_TYPE_AT = 8
+_TYPE_BEFORE = 8
+"""Where the type stands in the pseudo-header."""
 _TYPE = 0x7F
+_HDLC = (1, 5, 10, 15, 17, 19)
+_WITHOUT_PACKET = (0, 13, 14, 27)
+"""Legacy, counters, padding, provenance."""
+_CISCO_UNICAST, _CISCO_MULTICAST = 0x0F, 0x8F
 
 
 def dissect(layer: Layer) -> None:
-    """Hand on by record type."""
+    """Hand on by record type; what is on serial lines is told by its first byte."""
     pseudo_header = layer.frames.batch.pseudo_header
     if pseudo_header is None:
         return
     before = pseudo_header[layer.rows]
     known = before >= 16
-    layer = layer.select(known)
-    kind = layer.frames.gather_pseudo_header(layer.rows, before[known] - _TYPE_AT, np.dtype("u1")) & _TYPE
-    layer.hand_on("erf.types.type", kind, 0)
+    layer, before = layer.select(known), before[known]
+    kind = layer.frames.gather_pseudo_header(layer.rows, before - _TYPE_BEFORE, np.dtype("u1")) & _TYPE
+    serial = np.isin(kind, _HDLC)
+    layer.hand_on("erf.types.type", kind, 0, ~serial & ~np.isin(kind, _WITHOUT_PACKET))
+    layer = layer.select(serial).require(1)
+    first = layer.byte()
+    cisco = (first == _CISCO_UNICAST) | (first == _CISCO_MULTICAST)
+    layer.hand_to("chdlc", 0, cisco)
+    layer.hand_to("ppp_hdlc", 0, ~cisco)
+
+
+def dissect_omnipath_snoop(layer: Layer) -> None:
+    """Eight bytes of the capturing device."""
+    layer.hand_to("opa", 8)
 
 
 PROTOCOLS = (
     Protocol("erf", under={"link_type": (197,)}, dissect=dissect, rank=Rank.LINK),
-    Protocol("infiniband", key="infiniband_leaf"),
+    Protocol("opa.snc", under={"erf.types.type": (28,)}, dissect=dissect_omnipath_snoop, rank=Rank.LINK),
+    *leaves(
+        "erf.types.type",
+        {3: "atm", 4: "atm", 7: "atm", 9: "atm", 12: "atm", 18: "atm", 24: "sdh", 25: "infiniband_link", 29: "opa"},
+    ),
 )

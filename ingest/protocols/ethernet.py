@@ -76,7 +76,7 @@ PROTOCOL = Protocol(
     "eth",
     under={
         "link_type": (1,), "ethertype": (0x6558,), "ip.proto": (143,), "gre.proto": (0x6400, 0x6558), "chdlc.protocol": (0x6558,),
-        "nsh.next_proto": (3,), "vxlan.next_proto": (3,), "sll.ltype": (3,),
+        "nsh.next_proto": (3,), "vxlan.next_proto": (3,), "sll.ltype": (3,), "erf.types.type": (2, 11, 16, 20),
     },
     dissect=dissect,
     rank=Rank.LINK,

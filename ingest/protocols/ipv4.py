@@ -83,7 +83,7 @@ PROTOCOL = Protocol(
     under={
         "link_type": (228,), "ethertype": (0x0800,), "ip.proto": (4,), "llc.dsap": (0x06,), "ppp.protocol": (0x0021, 0x0800),
         "gre.proto": (0x0800,), "chdlc.protocol": (0x0800,), "fr.nlpid": (0xCC,), "osinl.excl": (0xCC,), "null.type": (2,),
-        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "pwach.channel_type": (0x21,), "vxlan.next_proto": (1,),
+        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "pwach.channel_type": (0x21,), "erf.types.type": (22,), "vxlan.next_proto": (1,),
     },
     dissect=dissect,
     rank=Rank.NETWORK,

@@ -38,7 +38,8 @@ def dissect_loop(layer: Layer) -> None:
 
 def _hand_on(layer: Layer, family: npt.NDArray[np.uint32]) -> None:
     is_type = family > MAX_LENGTH
-    layer.hand_on("ethertype", family, HEADER_BYTES, is_type)
+    # Only 16 bits of it are looked at.
+    layer.hand_on("ethertype", family & 0xFFFF, HEADER_BYTES, is_type)
     layer.hand_on("null.type", family, HEADER_BYTES, ~is_type)
 
 
