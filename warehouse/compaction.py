@@ -106,6 +106,7 @@ def compact(
                 done.append(result)
                 if progress is not None:
                     progress(result)
+    warehouse.merge_captures()
     return done
 
 

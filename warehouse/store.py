@@ -61,7 +61,7 @@ REUSE_SECONDS = 3600.0
 """How long a loaded table may serve while no newer version is seen; far less than log entries are kept for."""
 
 SMALL_ROWS = 4096
-SMALL_FILES = 24
+SMALL_FILES = 8
 """`captures` files of fewer rows are merged, by the commit that adds one, when there are this many."""
 
 
@@ -325,12 +325,19 @@ class Warehouse:
         self._prepare(name)
         return delta.load(self.root, name)
 
-    def _swap_captures(self, state: CapturesState, decision: Callable[[CapturesState], Decision]) -> CommitResult:
+    def merge_captures(self) -> None:
+        """Write the small files of `captures` as one, for maintenance; commits do so themselves when there are `SMALL_FILES`."""
+        self._swap_captures(self.captures_state(), lambda _: (Plan(), CAPTURES.arrow_schema.empty_table()), merge_from=2)
+
+    def _swap_captures(
+        self, state: CapturesState, decision: Callable[[CapturesState], Decision], *, merge_from: int | None = None
+    ) -> CommitResult:
         """Take rows out of `captures` and put rows in, in one commit.
 
         Args:
             state: A state from before the data files of the rows to add were registered.
             decision: What to do, given a state.
+            merge_from: Number of small files from which on they are merged, even if there is nothing else to do.
         """
         if self._prepare(CAPTURES.name):
             state = self.captures_state()
@@ -343,22 +350,22 @@ class Warehouse:
                 if written is not None and written.path not in {file.path for file in state.files}:
                     self.discard([written])
             plan, new = decision(state)
-            if not plan.replace and not new.num_rows:
+            small = [file for file in state.files if file.rows.num_rows < SMALL_ROWS]
+            merged = small if len(small) >= (merge_from or SMALL_FILES) else []
+            if not plan.replace and not new.num_rows and not (merged and merge_from):
                 return CommitResult.of(plan)
             if state.burials != burials and any(state.is_dead(capture.ingest_id) for capture in plan.add):
                 raise WarehouseConflict(f"{self.root}: this attempt stood still for so long that its rows were cleared away; ingest again.")
-            actions, written = self._captures_actions(state, new, plan.replace)
+            going = [file for file in state.files if file in merged or file.has_any(plan.replace)]
+            actions, written = self._captures_actions(going, new, plan.replace)
             if delta.compare_and_swap(state.dt, CAPTURES, actions):
                 return CommitResult.of(plan)
         raise AssertionError("unreachable: _attempts raises")
 
     def _captures_actions(
-        self, state: CapturesState, new: pa.Table, replaced: set[int]
+        self, going: Sequence[CapturesFile], new: pa.Table, replaced: set[int]
     ) -> tuple[list[AddAction | RemoveAction], DataFile | None]:
-        """Write one file with `new` and all rows worth keeping of the files that go: those with replaced rows, and many small ones."""
-        small = [file for file in state.files if len(file.known) < SMALL_ROWS]
-        merged = small if len(small) >= SMALL_FILES else []
-        going = [file for file in state.files if file in merged or file.has_any(replaced)]
+        """Write one file with `new` and the rows of the files that go, without those that are replaced."""
         kept = [select(file.rows, replaced, inside=False) for file in going]
         rows = pa.concat_tables([*kept, new])
         actions: list[AddAction | RemoveAction] = [delta.remove_action(file.path, file.size, None, partitioned=False) for file in going]
@@ -373,16 +380,16 @@ class Warehouse:
         location = self.root.join(CAPTURES.name, *path.split("/"))
         try:
             with location.open_input() as source:
-                found = pq.ParquetFile(source).read()
+                # One request in object storage; and threads cost more than they save on so little.
+                found = pq.ParquetFile(pa.BufferReader(source.readall())).read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise WarehouseError(f"{location}: cannot be read: {error}") from error
+        present = set(found.column_names)
         columns = [
-            found.column(column.name).cast(column.type)
-            if column.name in found.column_names
-            else pa.chunked_array([pa.nulls(found.num_rows, column.type)])
-            for column in CAPTURES.arrow_schema
+            found.column(field.name) if field.name in present else pa.chunked_array([pa.nulls(found.num_rows, field.type)])
+            for field in CAPTURES.arrow_schema
         ]
-        rows = pa.Table.from_arrays(columns, schema=CAPTURES.arrow_schema)
+        rows = pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
         return CapturesFile(path, size, rows)
 
     def _append(self, name: str, actions: Sequence[AddAction]) -> None:
