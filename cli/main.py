@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from ..warehouse.errors import CaphouseError, CaptureError, UsageError
-from . import ask, ingest, reports
+from . import ask, ingest, reports, watch
 from .options import ExitCode
 from .output import ReaderLeft
 from .terminal import say
@@ -32,6 +32,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
     )
     app.command("ingest")(ingest.ingest)
+    app.command("watch")(watch.watch)
     app.command("captures")(reports.captures_command())
     app.add_typer(reports.group(), name="report")
     app.command("sql")(ask.sql)
