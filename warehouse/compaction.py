@@ -189,7 +189,7 @@ def row_groups(location: Location, table: Table) -> Iterator[pa.Table]:
         columns = [column.name for column in table.stored if column.name in present]
         for index in range(found.num_row_groups):
             try:
-                yield found.read_row_group(index, columns=columns)
+                yield found.read_row_group(index, columns=columns, use_threads=False)
             except (OSError, pa.ArrowException) as error:
                 raise WarehouseError(f"{location}: row group {index} is damaged: {error}; run `caphouse verify`.") from error
 
