@@ -15,10 +15,10 @@ import numpy.typing as npt
 PADDING_BYTES = 256
 """Bytes that may be read beyond the end of the last packet in a batch's buffer; the gathers of the decoder rely on it."""
 
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 12 << 20
 """Upper bound of the bytes of one batch, unless a single record is larger."""
 
-BATCH_PACKETS = 1 << 15
+BATCH_PACKETS = 24 << 10
 """Upper bound of the packets of one batch."""
 
 
