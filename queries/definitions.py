@@ -5,7 +5,8 @@ Creating one costs a few milliseconds, because DuckDB looks into all that it rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,23 +56,46 @@ class Definitions:
         self._temporary = "temp " if temporary else ""
         self._load_captures(snapshot)
         self._files = _Files(snapshot, connection, scope)
-        self._defined = {"captures"}
+        self._defined: set[str] = set()
 
     def ensure(self, names: Iterable[str]) -> None:
         """Creates those of the named tables and views, and of what they read, that are not there yet."""
-        for name in catalog.in_order(names):
-            if name in self._defined:
-                continue
-            if name == "traffic" and self._scope.timed:
-                for part in ("_whole_minutes", "_edge_packets"):
-                    self._create(part, self._table(part))
-                self._create(name, catalog.view("_traffic_between").sql)
-            else:
-                self._create(name, self._table(name) if name in BY_NAME else catalog.view(name).sql)
-            self._defined.add(name)
+        for name, sql in self._selects(names):
+            if name not in self._defined:
+                self._connection.execute(f"create {self._temporary}view {name} as {sql}")
+                self._defined.add(name)
 
-    def _create(self, name: str, sql: str) -> None:
-        self._connection.execute(f"create {self._temporary}view {name} as {sql}")
+    def around(self, sql: str, names: Iterable[str]) -> str:
+        """Returns a SELECT that brings the named tables and views with it, so that none need be created.
+
+        DuckDB looks into one such statement once, but into views that read views again for each that is created. And files that
+        several steps read are read once: half the time of the reports that look at traffic from both sides.
+        """
+        selects = list(self._selects(names))
+        if not selects:
+            return sql
+        texts = [select for _, select in selects] + [sql]
+        steps = []
+        for name, select in selects:
+            read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
+            once = "materialized " if read > 1 and (name in BY_NAME or name == "traffic") else ""
+            steps.append(f"{name} as {once}({select})")
+        own = sql.removeprefix("with ")
+        return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
+
+    def _selects(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Names and SELECTs of the named tables and views and of what they read, in order of need; `captures` is there already."""
+        for name in catalog.in_order(names):
+            if name == "captures":
+                continue
+            if name in BY_NAME:
+                yield name, self._table(name)
+            elif name == "traffic" and self._scope.timed:
+                for part in ("_whole_minutes", "_edge_packets"):
+                    yield part, self._table(part)
+                yield name, catalog.view("_traffic_between").sql
+            else:
+                yield name, catalog.view(name).sql
 
     def _table(self, name: str) -> str:
         """Returns the SELECT of a table in this scope, or of one of the two parts of `traffic` in a time range."""

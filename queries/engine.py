@@ -185,8 +185,9 @@ class Session:
         )
         definition = catalog.report(name)
         values = bind(definition, params)
-        connection = self.scoped(definition.needs, scope)
-        return connection.sql(definition.sql, params=values or None)
+        connection = self._database.cursor()
+        definitions = Definitions(connection, self._snapshot, scope, temporary=True)
+        return connection.sql(definitions.around(definition.sql, definition.needs), params=values or None)
 
     def scoped(self, needs: Sequence[str], scope: Scope) -> duckdb.DuckDBPyConnection:
         """Returns a connection of its own on which the needed tables and views hold what `scope` asks for, and no more.
