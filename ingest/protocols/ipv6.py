@@ -8,18 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
+from .ipv6_extensions import EXTENSIONS, walk
 
 _HEADER = np.dtype(
     [("version_class", ">u2"), ("flow", ">u2"), ("length", ">u2"), ("next", "u1"), ("hops", "u1"),
      ("src_high", ">u8"), ("src_low", ">u8"), ("dst_high", ">u8"), ("dst_low", ">u8")]
 )  # fmt: skip
 HEADER_BYTES = 40
-_EXTENSION = np.dtype([("next", "u1"), ("length", "u1")])
-_FRAGMENT = np.dtype([("next", "u1"), ("reserved", "u1"), ("offset", ">u2"), ("id", ">u4")])
-_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _NO_NEXT, _DESTINATION = 0, 43, 44, 59, 60
-_EXTENSIONS = (_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION)
-_MAX_EXTENSIONS = 16
-_TCP = 6
+_TCP, _NO_NEXT = 6, 59
 _SOURCE_AT, _DESTINATION_AT = 8, 24
 _PAIR = np.dtype([("high", ">u8"), ("low", ">u8")])
 
@@ -81,48 +77,13 @@ def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> Non
     """Walk the extension headers, `length` bytes on; `following` (int64[m]) is the first next-header value and is changed."""
     at = np.full(len(layer), length, dtype=np.int64)
     offset = np.zeros(len(layer), dtype=np.int32)
-    complete = _walk_extensions(layer, following, at, offset)
+    complete = walk(layer, following, at, offset)
     layer.set("error_ip_protocol" if layer.embedded else "ip_protocol", following.astype(np.int16))
     go_on = complete & (following != _NO_NEXT)
     layer.hand_on("ip.proto", following, at, go_on & (offset == 0))
     layer.hand_to("data", at, go_on & (offset > 0))
     # What follows "no next header" is padding, and Wireshark calls it data.
     layer.hand_to("data", at, complete & (following == _NO_NEXT) & (layer.end > layer.start + at))
-
-
-def _walk_extensions(
-    layer: Layer, following: npt.NDArray[np.int64], at: npt.NDArray[np.int64], offset: npt.NDArray[np.int32]
-) -> npt.NDArray[np.bool_]:
-    """Follow the chain in place; false (bool[m]) where it was cut or is too long."""
-    complete = np.ones(len(layer), dtype=np.bool_)
-    for _ in range(_MAX_EXTENSIONS):
-        waiting = np.flatnonzero(
-            complete & (offset == 0) & np.isin(following, _EXTENSIONS)
-        )
-        if not len(waiting):
-            return complete
-        captured = layer.end[waiting] - layer.start[waiting] - at[waiting]
-        complete[waiting[captured < 8]] = False
-        waiting = waiting[captured >= 8]
-        extension = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], _EXTENSION)
-        is_fragment = following[waiting] == _FRAGMENT_HEADER
-        _fragment(layer, waiting[is_fragment], at, offset)
-        following[waiting] = extension["next"]
-        at[waiting] += np.where(is_fragment, 8, extension["length"].astype(np.int64) * 8 + 8)
-    complete &= ~np.isin(following, _EXTENSIONS)
-    return complete
-
-
-def _fragment(layer: Layer, places: npt.NDArray[np.int64], at: npt.NDArray[np.int64], offset: npt.NDArray[np.int32]) -> None:
-    if not len(places):
-        return
-    header = layer.frames.gather(layer.rows[places], layer.start[places] + at[places], _FRAGMENT)
-    offset[places] = header["offset"] >> 3
-    if not layer.embedded:
-        arrays, rows = layer.frames.arrays, layer.rows[places]
-        arrays["ip_id"][rows] = header["id"]
-        arrays["ip_fragment_offset"][rows] = offset[places]
-        arrays["ip_more_fragments"][rows] = header["offset"] & 1 != 0
 
 
 PROTOCOLS = (
@@ -142,6 +103,6 @@ PROTOCOLS = (
         Protocol(
             f"ipv6.extension{kind}", under={"ip.proto": (kind,)}, dissect=partial(dissect_extension, kind=kind), rank=Rank.NETWORK, shown=False
         )
-        for kind in _EXTENSIONS
+        for kind in EXTENSIONS
     ),
 )  # fmt: skip

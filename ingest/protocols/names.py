@@ -24,7 +24,7 @@ PROTOCOLS = (
             0x88AE: "brdwlk", 0x88B4: "wai", 0x88B7: "ieee802a", 0x88B8: "goose", 0x88BA: "sv", 0x88BB: "lwapp", 0x88C7: "eapol",
             0x88CA: "tipc", 0x88CC: "lldp", 0x88CD: "siii", 0x88D8: "cesoeth", 0x88D9: "lltd", 0x88DC: "wsmp", 0x88DE: "vmlab",
             0x88E1: "homeplug-av", 0x88E3: "pn_mrp", 0x88EE: "elmi", 0x88F5: "mrp-mvrp", 0x88F6: "mrp-mmrp", 0x88F7: "ptp",
-            0x88F8: "ncsi", 0x88FB: "hsr_prp_supervision", 0x8901: "flip", 0x8902: "cfm", 0x890D: "wlan", 0x8911: "linx", 0x8914: "fip",
+            0x88F8: "ncsi", 0x88FB: "hsr_prp_supervision", 0x8901: "flip", 0x8902: "cfm", 0x8911: "linx", 0x8914: "fip",
             0x8917: "mih", 0x891D: "tte_pcf", 0x892D: "bluecom", 0x893A: "ieee1905", 0x8940: "ecp21", 0x8942: "lldp",
             0x8947: "gnw", 0x8988: "hbbak", 0x9000: "loop", 0x9021: "rtmac", 0x9022: "rtcfg", 0x9104: "eero", 0x99FE: "tecmp",
             0x22E5: "gmhdr", 0x8FFD: "aruba_iap", 0xA0ED: "6lowpan", 0xAAAA: "wreth", 0xABCD: "brdwlk", 0xAEFE: "ecpri", 0xB4E3: "cl3", 0xBBBB: "lwapp", 0xC023: "pap",
@@ -32,6 +32,8 @@ PROTOCOLS = (
             0xD28B: "avsp", 0xE555: "exeh", 0xF052: "hcrt", 0xFCFC: "mdshdr",
         },
     ),
+    # Frames of 802.11 direct links and fast roaming inside Ethernet: another format, and only named.
+    Protocol("wlan", key="wlan_tunneled", under={"ethertype": (0x890D,)}),
     # IP protocol numbers (IANA).
     *leaves(
         "ip.proto",
