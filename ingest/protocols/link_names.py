@@ -14,7 +14,7 @@ PROTOCOLS = leaves(
         196: "sita", 199: "i2c", 200: "juniper", 201: "bluetooth", 202: "ax25_kiss", 203: "lapd", 209: "i2c", 210: "flexray", 212: "lin",
         215: "wpan-nonask-phy", 220: "usb", 226: "ipnet", 227: "can", 230: "wpan", 231: "dbus", 235: "dvb-ci", 236: "mux27010",
         237: "s5066dts", 240: "netanalyzer", 241: "netanalyzer", 243: "mp2t", 249: "usb", 250: "rtacser",
-        251: "bluetooth", 252: "exported_pdu", 253: "netlink", 254: "bluetooth", 255: "bluetooth", 256: "bluetooth", 259: "epon",
+        251: "bluetooth", 252: "exported_pdu", 254: "bluetooth", 255: "bluetooth", 256: "bluetooth", 259: "epon",
         260: "ipmi.trace", 264: "iso14443", 266: "usb", 268: "sdlc", 270: "loratap", 271: "vsock", 272: "nordic_ble", 273: "xra",
         274: "fpp", 275: "dpauxmon", 279: "ebhscr", 280: "vpp", 283: "wpan-tap", 288: "usbll", 290: "etw", 292: "zbncp", 293: "usbll",
         294: "usbll", 295: "usbll",
