@@ -84,6 +84,22 @@ class _Carried:
         self.answers_at_once[mask] = other.answers_at_once[places]
 
 
+_COPIED = {
+    "seq": "tcp_seq",
+    "ack": "tcp_ack",
+    "flags": "tcp_flags",
+    "mss": "tcp_mss",
+    "window_scale": "tcp_window_scale",
+    "sack_permitted": "tcp_sack_permitted",
+    "ts_ns": "ts_ns",
+    "interface_id": "interface_id",
+    "vlan_id": "vlan_id",
+    "ip_ttl": "ip_ttl",
+    "ip_id": "ip_id",
+}
+"""Fields that are columns of the packets."""
+
+
 class HandshakeLog:
     """Handshake segments of one capture: about 60 bytes each, three of them for a plain handshake; and 50 bytes a stream."""
 
@@ -132,10 +148,7 @@ class HandshakeLog:
 
     def _keep(self, batch: TcpBatch, places: Int64) -> None:
         columns, kept, lane = batch.columns, self._kept, batch.lanes.number[places]
-        for name, column in (
-            ("seq", "tcp_seq"), ("ack", "tcp_ack"), ("flags", "tcp_flags"), ("mss", "tcp_mss"), ("window_scale", "tcp_window_scale"), ("ts_ns", "ts_ns"),
-            ("sack_permitted", "tcp_sack_permitted"), ("interface_id", "interface_id"), ("vlan_id", "vlan_id"), ("ip_ttl", "ip_ttl"), ("ip_id", "ip_id"),
-        ):  # fmt: skip
+        for name, column in _COPIED.items():
             kept[name].append(getattr(columns, column)[places])
         kept["stream"].append(batch.stream[lane])
         kept["frame"].append(columns.first_frame + places)
@@ -235,7 +248,7 @@ class HandshakeLog:
         columns, lane = batch.columns, batch.lanes.number[places]
         stream, flags = batch.stream[lane], columns.tcp_flags[places]
         acknowledged = (columns.tcp_ack[places] - self._server_isn.array[stream]) & MASK
-        return (
+        completes: Bool = (
             (self._phase.array[stream] == SYN_RECEIVED)
             & (places > self._last_syn.array[stream])
             & (flags & (ACK | RST) == ACK)
@@ -245,6 +258,7 @@ class HandshakeLog:
             & (columns.interface_id[places].astype(np.int64) & MASK == self._syn_point.array[stream] & MASK)
             & (columns.ts_ns[places] != self._syn_ts_ns.array[stream])
         )
+        return completes
 
     def _sift(self, batch: TcpBatch, at: Int64, changed: Int32, before: _Carried) -> None:
         """Keep what the rule says of streams that are not opened plainly.

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .formats.base import NO_TIME
-from .handshake_rules import Handshake, Segment
+from .handshake_rules import Handshake
+from .handshake_segments import Segment
 
 STATUSES = (
     "complete", "simultaneous", "refused", "unanswered", "half-open", "reset-by-client", "no-synack", "bad-synack", "no-syn", "midstream",
@@ -52,28 +53,24 @@ def no_records(size: int) -> npt.NDArray[np.void]:
 
 
 def to_record(handshake: Handshake) -> npt.NDArray[np.void]:
-    """One handshake as a record of shape ()."""
-    record = no_records(1)[0]
+    """One handshake as a record of shape (1,)."""
+    record = no_records(1)
     record["status"] = STATUSES.index(handshake.status)
-    if handshake.client is not None:
-        record["client_side"] = handshake.client
-    for name in _SEGMENTS:
-        segment: Segment | None = getattr(handshake, name)
-        if segment is not None:
-            record[f"{name}_ts_ns"], record[f"{name}_frame"] = segment.ts_ns, segment.frame
-    for name in DURATIONS:
-        duration: int | None = getattr(handshake, name)
-        if duration is not None:
-            record[name] = duration
     for name in (*_COUNTS, "retransmitted", "reordered", "tcp_fast_open", "last_ns"):
         record[name] = getattr(handshake, name)
-    if handshake.tcp_fast_open_accepted is not None:
-        record["tcp_fast_open_accepted"] = handshake.tcp_fast_open_accepted
-    if handshake.syn is not None:
-        record["interface_id"] = handshake.syn.interface_id
+    optional = {name: getattr(handshake, name) for name in (*DURATIONS, "tcp_fast_open_accepted")}
+    optional["client_side"] = handshake.client
+    for name in _SEGMENTS:
+        optional |= _fields(getattr(handshake, name), {f"{name}_ts_ns": "ts_ns", f"{name}_frame": "frame"})
+    optional |= _fields(handshake.syn, {"interface_id": "interface_id"})
     for side, source in (("client", handshake.syn), ("server", handshake.server)):
-        if source is not None:
-            record[f"{side}_isn"] = source.seq
-            for option in _OPTIONS:
-                record[f"{side}_{option}"] = getattr(source, option)
+        optional |= _fields(source, {f"{side}_isn": "seq"} | {f"{side}_{option}": option for option in _OPTIONS})
+    for name, value in optional.items():
+        if value is not None:
+            record[name] = value
     return record
+
+
+def _fields(segment: Segment | None, names: dict[str, str]) -> dict[str, int]:
+    """Fields of a segment under the names of a record's; nothing without a segment."""
+    return {} if segment is None else {name: getattr(segment, field) for name, field in names.items()}

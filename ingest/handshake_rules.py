@@ -10,78 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .formats.base import NO_TIME
-from .handshake_log import DONE, HALF_RANGE, MASK, MOST_ANSWERS, NOTHING, SYN_RECEIVED, SYN_SENT, UNUSUAL
-from .lanes import ACK, RST, SYN
-
-DUPLICATE_NS = 50_000_000
-"""The same segment captured in two places comes within this time; a retransmission takes longer (RFC 6298: 200 ms and more)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A segment of the log; the fields are those of `handshake_log.FIELDS`, absent numbers -1 and absent times `NO_TIME`."""
-
-    frame: int
-    ts_ns: int
-    side: bool
-    flags: int
-    seq: int
-    ack: int
-    length: int = 0
-    interface_id: int = 0
-    vlan_id: int = -1
-    ip_ttl: int = -1
-    ip_id: int = -1
-    mss: int = -1
-    window_scale: int = -1
-    sack_permitted: bool = False
-
-    @property
-    def is_syn(self) -> bool:
-        """SYN without ACK."""
-        return self.flags & (SYN | ACK) == SYN
-
-    @property
-    def is_syn_ack(self) -> bool:
-        """SYN with ACK."""
-        return self.flags & (SYN | ACK) == SYN | ACK
-
-    @property
-    def is_ack(self) -> bool:
-        """ACK without SYN."""
-        return self.flags & (SYN | ACK) == ACK
-
-    @property
-    def is_rst(self) -> bool:
-        """RST without SYN."""
-        return self.flags & (SYN | RST) == RST
-
-    def acknowledges(self, syn: Segment) -> bool:
-        """Whether it acknowledges a SYN, with or without the data in it."""
-        return (self.ack - syn.seq - 1) & MASK in (0, syn.length)
-
-    def may_acknowledge(self, syn_ack: Segment) -> bool:
-        """Whether its acknowledgment number lies behind the SYN/ACK's sequence number."""
-        return 0 < (self.ack - syn_ack.seq) & MASK < HALF_RANGE
-
-    @property
-    def point(self) -> tuple[int, int, int]:
-        """Where it was captured."""
-        return self.interface_id, self.vlan_id, self.ip_ttl
-
-    @property
-    def identity(self) -> tuple[int, ...]:
-        """What copies of one segment have in common."""
-        return self.side, self.flags, self.seq, self.ack, self.length, self.ip_id
-
-    def is_copy_of(self, other: Segment) -> bool:
-        """Whether it is the same segment as another one, captured in another place."""
-        return (
-            self.identity == other.identity
-            and self.point != other.point
-            and NO_TIME not in (self.ts_ns, other.ts_ns)
-            and abs(self.ts_ns - other.ts_ns) <= DUPLICATE_NS
-        )
+from .handshake_log import MASK
+from .handshake_segments import Segment, between, considered
+from .lanes import SYN
 
 
 @dataclass(slots=True)
@@ -118,83 +49,6 @@ class Handshake:
     last_ns: int = NO_TIME
 
 
-def between(start: Segment | None, end: Segment | None) -> int | None:
-    """Nanoseconds from one segment to another; None when a segment or its time is missing."""
-    if start is None or end is None or NO_TIME in (start.ts_ns, end.ts_ns):
-        return None
-    return end.ts_ns - start.ts_ns
-
-
-def considered(segments: Sequence[Segment]) -> list[Segment]:
-    """Drop what the log may keep beyond its rule, so that no answer depends on how a capture was cut into batches.
-
-    Args:
-        segments: One stream's segments of the log, in file order.
-    """
-    result: list[Segment] = []
-    phase = NOTHING
-    first: Segment | None = None
-    syn_ack: Segment | None = None
-    syn_ts_ns = NO_TIME
-    later = at_once = 0
-    for segment in segments:
-        if segment.flags & SYN:
-            later = at_once = 0
-            if phase == NOTHING and segment.is_syn:
-                phase, first = SYN_SENT, segment
-            elif phase == SYN_SENT and first is not None and _repeats(segment, first):
-                pass
-            elif phase == SYN_SENT and first is not None and _answers_plainly(segment, first):
-                phase, syn_ack = SYN_RECEIVED, segment
-            elif phase == SYN_RECEIVED and syn_ack is not None and _repeats(segment, syn_ack):
-                pass
-            else:
-                phase = UNUSUAL
-            if segment.is_syn:
-                syn_ts_ns = segment.ts_ns
-            result.append(segment)
-        elif phase not in (NOTHING, DONE):
-            if (
-                phase == SYN_RECEIVED
-                and first is not None
-                and syn_ack is not None
-                and _completes_plainly(segment, first, syn_ack, syn_ts_ns)
-            ):
-                phase = DONE
-                result.append(segment)
-                continue
-            phase = UNUSUAL
-            if segment.ts_ns != syn_ts_ns:
-                later += 1
-                result.append(segment)
-                if later == MOST_ANSWERS:
-                    phase = DONE
-            elif at_once < MOST_ANSWERS:
-                at_once += 1
-                result.append(segment)
-    return result
-
-
-def _repeats(segment: Segment, earlier: Segment) -> bool:
-    same = (segment.side, segment.seq, segment.point, segment.is_syn) == (earlier.side, earlier.seq, earlier.point, earlier.is_syn)
-    return same and (segment.is_syn_ack or segment.length == earlier.length)
-
-
-def _answers_plainly(segment: Segment, syn: Segment) -> bool:
-    return segment.is_syn_ack and segment.side != syn.side and segment.interface_id == syn.interface_id and segment.acknowledges(syn)
-
-
-def _completes_plainly(segment: Segment, syn: Segment, syn_ack: Segment, syn_ts_ns: int) -> bool:
-    return (
-        segment.is_ack
-        and not segment.is_rst
-        and segment.side == syn.side
-        and segment.interface_id == syn.interface_id
-        and segment.may_acknowledge(syn_ack)
-        and segment.ts_ns != syn_ts_ns
-    )
-
-
 def initial_rtt(segments: Sequence[Segment]) -> int | None:
     """Wireshark's tcp.analysis.initial_rtt: from the most recent SYN to the first segment with ACK and without SYN, of either side.
 
@@ -204,7 +58,7 @@ def initial_rtt(segments: Sequence[Segment]) -> int | None:
     for segment in segments:
         if segment.is_syn:
             syn_ts_ns = 0 if segment.ts_ns == NO_TIME else segment.ts_ns
-        elif segment.is_ack and syn_ts_ns and segment.ts_ns not in (syn_ts_ns, NO_TIME):
+        elif segment.is_ack and syn_ts_ns and segment.ts_ns not in {syn_ts_ns, NO_TIME}:
             return segment.ts_ns - syn_ts_ns
     return None
 
@@ -266,7 +120,7 @@ def _view(segments: list[Segment], originals: list[Segment], copies: list[Segmen
     syn = next((segment for segment in originals if segment.is_syn), None)
     seen_by = {segment.interface_id for segment in copies if segment.flags & SYN}
     seen_by |= {segment.interface_id for segment in originals if any(copy.is_copy_of(segment) for copy in copies if copy.flags & SYN)}
-    if syn is None or len(seen_by) < 2:  # noqa: PLR2004
+    if syn is None or len(seen_by) < 2:
         return originals
     return _without_copies([segment for segment in segments if segment.interface_id == syn.interface_id])[0]
 
@@ -333,27 +187,26 @@ class _Exchange:
 
     def status(self) -> str:
         """The first of these that holds."""
-        segments = self.segments
         if self.syn is None:
             return "midstream" if self.any_syn_ack is None else "no-syn"
-        after = [segment for segment in segments[segments.index(self.syn) + 1 :]]
+        segments = self.segments
+        after = segments[segments.index(self.syn) + 1 :]
         syn_acks = [segment for segment in segments if segment.is_syn_ack]
-        if self.ack is not None:
-            return "simultaneous" if any(segment.is_syn and segment.side != self.client for segment in segments) else "complete"
-        if not syn_acks:
-            if self.refusal is not None:
-                return "refused"
-            if any(segment.is_ack and not segment.is_rst for segment in after):
-                return "no-synack"
-        elif not any(self._answers_one(segment) for segment in syn_acks):
-            return "bad-synack"
-        if all(segment.side == self.client for segment in after):
-            return "unanswered"
-        if self.syn_ack is not None and any(
+        from_client = [segment.side == self.client for segment in after]
+        resets = self.syn_ack is not None and any(
             segment.is_rst and segment.side == self.client for segment in segments[segments.index(self.syn_ack) :]
-        ):
-            return "reset-by-client"
-        return "half-open"
+        )
+        both_opened = any(segment.is_syn and segment.side != self.client for segment in segments)
+        tests = (
+            ("simultaneous", self.ack is not None and both_opened),
+            ("complete", self.ack is not None),
+            ("refused", not syn_acks and self.refusal is not None),
+            ("no-synack", not syn_acks and any(segment.is_ack and not segment.is_rst for segment in after)),
+            ("bad-synack", bool(syn_acks) and not any(self._answers_one(segment) for segment in syn_acks)),
+            ("unanswered", all(from_client)),
+            ("reset-by-client", resets),
+        )
+        return next((status for status, holds in tests if holds), "half-open")
 
     def _answers_one(self, syn_ack: Segment) -> bool:
         """Whether a SYN/ACK acknowledges a SYN of the other side that came before it."""

@@ -17,7 +17,8 @@ from .columns import Columns, Int32, Int64
 from .formats.base import NO_TIME
 from .handshake_log import FIELDS, HandshakeLog, TcpBatch
 from .handshake_records import DURATIONS, STATUSES, no_records, to_record
-from .handshake_rules import Segment, examine
+from .handshake_rules import examine
+from .handshake_segments import Segment
 from .keys import KeyTable
 from .lanes import ACK, SYN, TCP_STREAM, Lanes
 from .peers import Peers, address, port
@@ -82,10 +83,8 @@ class Handshakes:
 
     def _note_interfaces(self, columns: Columns, lanes: Lanes, stream: Int32, tcp: Int64) -> None:
         interfaces = columns.interface_id
-        if (interfaces == interfaces[0]).all():
-            places = lanes.first[tcp]
-        else:
-            places = np.flatnonzero((lanes.kind == TCP_STREAM)[lanes.number])
+        one = bool((interfaces == interfaces[0]).all())
+        places = lanes.first[tcp] if one else np.flatnonzero((lanes.kind == TCP_STREAM)[lanes.number])
         own = stream[lanes.number[places]]
         other = np.flatnonzero(interfaces[places] != self._interface.array[own])
         if len(other):
@@ -141,7 +140,7 @@ class Handshakes:
         fields = [name for name in FIELDS if name != "stream"]
         for stream, start, end in zip(plain.stream[hard].tolist(), plain.starts[hard].tolist(), plain.ends[hard].tolist(), strict=True):
             values = (log[name][start:end].tolist() for name in fields)
-            records[stream] = to_record(examine([Segment(*row) for row in zip(*values, strict=True)]))
+            records[stream : stream + 1] = to_record(examine([Segment(*row) for row in zip(*values, strict=True)]))
         for stream, (syns, syn_acks) in self._log.beyond.items():
             records["syn_count"][stream] += syns
             records["syn_ack_count"][stream] += syn_acks

@@ -8,7 +8,8 @@ Nothing here depends on other batches, so that batches can be prepared side by s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -145,11 +146,9 @@ def split_lanes(lanes: Lanes, columns: Columns, places: Int64, stream: Int32) ->
     apart[places] = stream
     number, first = _split(lanes.number, lanes.first, [apart])
     parent = lanes.number[first].astype(np.int64)
-    result = Lanes(
-        number=number, first=first, last=lanes.last, answer=lanes.answer, counts=lanes.counts, minute=lanes.minute[parent], seen=lanes.seen,
-        kind=lanes.kind[parent], context=lanes.context[parent], contexts=lanes.contexts, pair=lanes.pair[parent], turned=lanes.turned[parent],
-        pair_lane=lanes.pair_lane, quoted=lanes.quoted[parent], syns=lanes.syns,
-    )  # fmt: skip
+    result = replace(lanes, number=number, first=first)
+    for name in ("minute", "kind", "context", "pair", "turned", "quoted"):
+        setattr(result, name, getattr(lanes, name)[parent])
     _summarise(result, columns)
     # Numbers of lanes have moved; a pair's first packet has not.
     result.pair_lane = number[lanes.first[lanes.pair_lane]].astype(np.int64)

@@ -65,11 +65,12 @@ class PlainHandshakes:
             ~own & (seq == self._spread(self._at(seq, self._syn_ack))) & (log["ack"] == self._spread(self._at(log["ack"], self._syn_ack)))
         )
         answers_it = alike & ((acknowledged == 0) | (acknowledged == first_length))
-        good = same_place & np.where(self._is_syn, like_first, np.where(self._is_syn_ack, answers_it, True))
+        good = same_place & np.where(self._is_syn, like_first, answers_it | self._is_answer)
         in_order = (self._last_syn < self._syn_ack) & (
             np.maximum(self._last_syn, self._last(self._is_syn_ack)) < self._first(self._is_answer)
         )
-        return self._is_syn[self.starts] & in_order & np.logical_and.reduceat(good, self.starts)
+        plain: Bool = self._is_syn[self.starts] & in_order & np.logical_and.reduceat(good, self.starts)
+        return plain
 
     def _spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """A value of each stream at all of its segments."""
@@ -165,4 +166,5 @@ class PlainHandshakes:
 
 
 def _there(places: Int64) -> Bool:
-    return (places >= 0) & (places != _NONE)
+    there: Bool = (places >= 0) & (places != _NONE)
+    return there

@@ -42,9 +42,9 @@ class StreamRoles:
         size = int(stream.max()) + 1
         known_by, client = self._known_by.grow(size), self._client.grow(size)
         pure = flags & ACK == 0
-        for kind, rows in ((_SYN_ACK, np.flatnonzero(~pure)), (_SYN, np.flatnonzero(pure))):
+        for kind, is_kind in ((_SYN_ACK, ~pure), (_SYN, pure)):
             # Written backwards, so that the first segment of each stream is what stays.
-            rows = rows[known_by[stream[rows]] < kind][::-1]
+            rows = np.flatnonzero(is_kind & (known_by[stream] < kind))[::-1]
             client[stream[rows]] = side[rows] ^ (kind == _SYN_ACK)
             known_by[stream[rows]] = kind
 

@@ -58,11 +58,7 @@ class Rollup:
         order = np.argsort(keys)
         keys = keys[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        if len(starts) < len(keys):
-            counts = np.add.reduceat(counts[order], starts, axis=0)
-        else:
-            counts = counts[order]
-        self._keys, self._counts = [keys[starts]], [counts]
+        self._keys, self._counts = [keys[starts]], [np.add.reduceat(counts[order], starts, axis=0) if len(keys) else counts]
         self._merged, self._fresh = len(starts), 0
 
     def finish(self) -> Sums:

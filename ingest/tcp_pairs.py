@@ -218,21 +218,33 @@ def _reuses(before: Int64, after: Int64, segments: _Segments) -> Int64:
             if last_pair >= 0:
                 after[2 * last_pair : 2 * last_pair + 2] = isn
             last_pair, isn = pair, before[2 * pair : 2 * pair + 2].tolist()
-        kind = flags & (SYN | ACK)
-        if isn[side] not in {_UNKNOWN, seq}:
-            if kind == SYN:
-                again.append(place)
-                isn = [_UNKNOWN, _UNKNOWN]
-            elif kind == SYN | ACK:
-                isn[side] = seq
+        if _begins_again(isn, flags, seq, int(side)):
+            again.append(place)
         if measured:
-            if isn[side] == _UNKNOWN:
-                isn[side] = seq if flags & SYN else (seq - 1) & _MASK
-            if flags & ACK and isn[not side] == _UNKNOWN:
-                isn[not side] = (ack - 1) & _MASK
+            _learn_one(isn, flags, seq, ack, int(side))
     if last_pair >= 0:
         after[2 * last_pair : 2 * last_pair + 2] = isn
     return np.sort(np.array(again, dtype=np.int64))
+
+
+def _begins_again(isn: list[int], flags: int, seq: int, side: int) -> bool:
+    """Whether a segment begins a new stream; then nothing is known any more. A SYN/ACK corrects what is known of its sender."""
+    if isn[side] in {_UNKNOWN, seq}:
+        return False
+    kind = flags & (SYN | ACK)
+    if kind == SYN:
+        isn[:] = [_UNKNOWN, _UNKNOWN]
+    elif kind == SYN | ACK:
+        isn[side] = seq
+    return kind == SYN
+
+
+def _learn_one(isn: list[int], flags: int, seq: int, ack: int, side: int) -> None:
+    """Learn initial sequence numbers that are not known yet from one segment."""
+    if isn[side] == _UNKNOWN:
+        isn[side] = seq if flags & SYN else (seq - 1) & _MASK
+    if flags & ACK and isn[1 - side] == _UNKNOWN:
+        isn[1 - side] = (ack - 1) & _MASK
 
 
 def _events(segments: _Segments) -> Int64:

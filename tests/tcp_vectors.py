@@ -32,10 +32,17 @@ def s(ms: float, flags: int, seq: int = S_ISN + 1, ack: int = C_ISN + 1, length:
 def _packet(
     src: tuple[str, int], dst: tuple[str, int], ms: float, flags: int, seq: int, ack: int, length: int, more: dict[str, Any]
 ) -> Packet:
-    return Packet(
-        ts_ns=START_NS + round(ms * MS), src_ip=src[0], src_port=src[1], dst_ip=dst[0], dst_port=dst[1], tcp_flags=flags, tcp_seq=seq % 2**32,
-        tcp_ack=ack % 2**32, payload_length=length, wire_length=54 + length, **more,
-    )  # fmt: skip
+    ends = Packet(src_ip=src[0], src_port=src[1], dst_ip=dst[0], dst_port=dst[1])
+    return dataclasses.replace(
+        ends,
+        ts_ns=START_NS + round(ms * MS),
+        tcp_flags=flags,
+        tcp_seq=seq % 2**32,
+        tcp_ack=ack % 2**32,
+        payload_length=length,
+        wire_length=54 + length,
+        **more,
+    )
 
 
 def syn(ms: float, isn: int = C_ISN, length: int = 0, **more: Any) -> Packet:

@@ -10,7 +10,7 @@ from made_columns import Packet, converse, make_columns
 
 from caphouse.ingest.addresses import AddressBook
 
-ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(("10.0.0.1", "::ffff:10.0.0.1", "::", "0.0.0.0", "::a00:1"))
+ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(("10.0.0.1", "::ffff:10.0.0.1", "::", "255.255.255.255", "::a00:1"))
 
 
 def hex_of(text: str) -> str:

@@ -50,7 +50,7 @@ def both_ways(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Counter[s
     return Counter({name: sum(row[f"{name}_to_server"] + row[f"{name}_to_client"] for row in rows) for name in names})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.lists(tcp_packets() | other_packets(), max_size=40))
 def test_as_the_model(data: st.DataObject, packets: list[Packet]) -> None:
     result = converse(packets, data.draw(cuts(len(packets))))

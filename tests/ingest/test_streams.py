@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_columns import ACK, SYN, Packet, converse
+from made_columns import ACK, SYN, Packet, converse, make_columns
 from random_traffic import cuts, other_packets, tcp_packets
 from tcp_vectors import CLOSED, ack, c, s, syn, syn_ack
+
+from caphouse.ingest.conversations import Conversations
+from caphouse.ingest.lanes import find_lanes
 
 
 def model(packets: Sequence[Packet]) -> list[int]:
@@ -47,7 +50,7 @@ def model(packets: Sequence[Packet]) -> list[int]:
     return numbers
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.lists(tcp_packets(measured=False) | other_packets(), max_size=40))
 def test_as_the_model(data: st.DataObject, packets: list[Packet]) -> None:
     assert converse(packets, data.draw(cuts(len(packets)))).streams == model(packets)
@@ -76,7 +79,8 @@ def test_a_syn_ack_corrects_what_was_guessed() -> None:
 
 def test_numbers_go_by_first_packets() -> None:
     def other(packet: Packet, port: int) -> Packet:
-        return dataclasses.replace(packet, **{name: port for name in ("src_port", "dst_port") if getattr(packet, name) == 40_000})
+        ends = [port if end == 40_000 else end for end in (packet.src_port, packet.dst_port)]
+        return dataclasses.replace(packet, src_port=ends[0], dst_port=ends[1])
 
     packets = [syn(0), other(syn(1), 41_000), syn_ack(2), ack(3), syn(4, 9), other(syn(5), 42_000), other(syn_ack(6), 41_000)]
     assert converse(packets).streams == [0, 1, 0, 0, 2, 3, 1]
@@ -93,9 +97,12 @@ def test_udp_and_udp_lite_share_numbers() -> None:
 
 
 def test_many_addresses() -> None:
-    """Beyond 32,768 addresses in a batch the keys are made another way."""
+    """With so many addresses in a batch the keys of pairs are made another way."""
+    count = 17_000
     packets = [
-        Packet(src_ip=f"10.{number >> 8 & 255}.{number & 255}.{1 + (number >> 16)}", tcp_flags=SYN, tcp_seq=1, tcp_ack=0, payload_length=0)
-        for number in range(33_000)
+        Packet(src_ip=f"10.1.{number >> 8}.{number & 255}", tcp_flags=SYN, tcp_seq=1, tcp_ack=0, payload_length=0)
+        for number in range(count)
     ]
-    assert converse([*packets, *reversed(packets)]).streams == [*range(33_000), *reversed(range(33_000))]
+    columns = make_columns([*packets, *reversed(packets)])
+    streams, _ = Conversations().update(columns, find_lanes(columns))
+    assert streams.tolist() == [*range(count), *reversed(range(count))]
