@@ -9,7 +9,7 @@ over one row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -151,14 +151,17 @@ class Frames:
         which lie together and stay in the cache, and goes back to the capture for what lies deeper.
         """
         width = dtype.itemsize
+        records: npt.NDArray[Any]
         if not len(start) or int(start.max()) + width <= HEAD_BYTES:
-            return self._view(self._heads, width)[rows * HEAD_BYTES + start].view(dtype)
-        buffer = self.batch.buffer
-        return self._view(buffer, width)[self.batch.offset[rows] + start].view(dtype)
+            records = self._view(self._heads, width)[rows * HEAD_BYTES + start].view(dtype)
+        else:
+            records = self._view(self.batch.buffer, width)[self.batch.offset[rows] + start].view(dtype)
+        return records
 
     def gather_pseudo_header(self, rows: Int64, before: Int64 | int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         """Records of `dtype`, `before` bytes (int64[m]) before the packets `rows`: of the pseudo-header that the reader left there."""
-        return self._view(self.batch.buffer, dtype.itemsize)[self.batch.offset[rows] - before].view(dtype)
+        records: npt.NDArray[Any] = self._view(self.batch.buffer, dtype.itemsize)[self.batch.offset[rows] - before].view(dtype)
+        return records
 
     @staticmethod
     def _view(buffer: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.void]:
@@ -291,7 +294,7 @@ class Decoder:
         decoded = self._start(frames)
         frames.run()
         arrays = frames.arrays
-        tables, numbers = address_table(frames.src, frames.dst, frames.optional_slots())
+        tables, indexes = address_table(frames.src, frames.dst, frames.optional_slots())
         eth_dst, eth_src, macs = _macs(arrays)
         return Columns(
             first_frame=batch.first_frame,
@@ -309,7 +312,7 @@ class Decoder:
             eth_src=eth_src,
             eth_dst=eth_dst,
             macs=macs,
-            **numbers,
+            **cast("dict[str, npt.NDArray[Any]]", indexes),
             **{name: arrays.column(name) for name in _DEFAULTS},
         )
 
@@ -332,7 +335,8 @@ class Decoder:
             distinct, inverse = np.unique(link_types[~named], return_inverse=True)
             paths = np.array([self.paths.named(link_type_name(number).lower()) for number in distinct.tolist()], dtype=np.int32)
             frames.path[~named] = frames.counted_path[~named] = paths[inverse]
-        return named & self._dissected[numbers]
+        decoded: npt.NDArray[np.bool_] = named & self._dissected[numbers]
+        return decoded
 
 
 def _macs(arrays: Arrays) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], pa.Array]:

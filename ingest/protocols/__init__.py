@@ -30,9 +30,9 @@ class Registry:
         self._numbers: dict[str, int] = {}
         for number, protocol in enumerate(protocols):
             # A name may be declared in several places (leaf names under several tables); the one that is dissected leads.
-            key = protocol.key or protocol.name
-            if key not in self._numbers or (protocol.dissect is not None and protocols[self._numbers[key]].dissect is None):
-                self._numbers[key] = number
+            name = protocol.key or protocol.name
+            if name not in self._numbers or (protocol.dissect is not None and protocols[self._numbers[name]].dissect is None):
+                self._numbers[name] = number
         self._tables: dict[str, npt.NDArray[np.int16]] = {}
         for number, protocol in enumerate(protocols):
             target = number if protocol.dissect is not None else self._numbers[protocol.key or protocol.name]

@@ -68,7 +68,8 @@ class Protocol:
 def leaves(table: str, names: Mapping[int, str]) -> tuple[Protocol, ...]:
     """Protocols that are only named: one for each distinct name, under its numbers of `table`."""
     return tuple(
-        Protocol(name, under={table: tuple(number for number, other in names.items() if other == name)}) for name in dict.fromkeys(names.values())
+        Protocol(name, under={table: tuple(number for number, other in names.items() if other == name)})
+        for name in dict.fromkeys(names.values())
     )
 
 
@@ -110,9 +111,7 @@ class Layer:
         """The packets for which `mask` (bool[m]) is true; this layer itself when that is all of them."""
         if mask.all():
             return self
-        return Layer(
-            self.frames, self.rows[mask], self.start[mask], self.end[mask], self.reported_end[mask], embedded=self.embedded
-        )
+        return Layer(self.frames, self.rows[mask], self.start[mask], self.end[mask], self.reported_end[mask], embedded=self.embedded)
 
     def require(self, length: int) -> Layer:
         """The packets of which at least `length` bytes of this layer were captured."""
@@ -149,8 +148,16 @@ class Layer:
         self.reported_end = reported_end
         self.end = np.minimum(self.end, reported_end)
 
-    def hand_on(self, table: str, keys: npt.NDArray[Any], length: Int64 | int, where: Mask | None = None, *, default: str | None = "data",
-                embedded: bool = False) -> None:
+    def hand_on(
+        self,
+        table: str,
+        keys: npt.NDArray[Any],
+        length: Int64 | int,
+        where: Mask | None = None,
+        *,
+        default: str | None = "data",
+        embedded: bool = False,
+    ) -> None:
         """Hand the packets to the protocols that `table` names for `keys`, `length` bytes further on.
 
         Args:

@@ -38,9 +38,9 @@ def dissect(layer: Layer) -> None:
     layer.hand_on("gre.proto", protocol, length, ~wccp & ~bare & (layer.reported > length))
 
 
-def _behind_routes(layer: Layer, length: np.ndarray[tuple[int], np.dtype[np.int64]], routed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[
-    tuple[int], np.dtype[np.int64]
-]:
+def _behind_routes(
+    layer: Layer, length: np.ndarray[tuple[int], np.dtype[np.int64]], routed: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Skip the source route entries of RFC 1701 (family, offset, length), which end with one of length 0."""
     waiting = np.flatnonzero(routed)
     for _ in range(_MAX_ROUTES):

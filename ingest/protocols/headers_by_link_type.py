@@ -48,7 +48,7 @@ def dissect_ppi(layer: Layer) -> None:
 
 
 def _walk_ppi_fields(layer: Layer, length: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Bytes of frame check sequence at the end (int64[m]), by the 802.11-Common field; and `length`, or where the last field ends (int64[m])."""
+    """Bytes of frame check sequence at the end (int64[m]), by the 802.11-Common field; and `length`, or where the last field ends."""
     fcs = np.zeros(len(layer), dtype=np.int64)
     at = np.full(len(layer), _PPI_BYTES, dtype=np.int64)
     waiting = np.flatnonzero(layer.captured >= length)

@@ -13,7 +13,7 @@ _RAW, _RAW_IPV6, _BASE, _GLOBAL = 0, 1, 2, 3
 _QUEUE_AT, _QUEUE = 4, 0xFFFFFF
 _MANAGEMENT_QUEUES = 1
 """Queue pairs 0 and 1 are for subnet and general management."""
-_EXTENDED_BYTES = {code: 0 for code in (0, 1, 2, 4, 7, 8, 14, 32, 33, 34, 36, 39, 40)} | {100: 8, 101: 12}
+_EXTENDED_BYTES = dict.fromkeys((0, 1, 2, 4, 7, 8, 14, 32, 33, 34, 36, 39, 40), 0) | {100: 8, 101: 12}
 """Bytes of extended headers by operation code, of operations that send a payload."""
 _INVARIANT_CRC_BYTES, _VARIANT_CRC_BYTES = 4, 2
 _ENCAPSULATION_BYTES = 4

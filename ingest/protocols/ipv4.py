@@ -71,8 +71,12 @@ def _set_cut_header(layer: Layer) -> None:
     layer.set("ip_version", 4)
 
 
-def _set_quoted(layer: Layer, src: np.ndarray[tuple[int], np.dtype[np.uint32]], dst: np.ndarray[tuple[int], np.dtype[np.uint32]],
-                protocol: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
+def _set_quoted(
+    layer: Layer,
+    src: np.ndarray[tuple[int], np.dtype[np.uint32]],
+    dst: np.ndarray[tuple[int], np.dtype[np.uint32]],
+    protocol: np.ndarray[tuple[int], np.dtype[np.int16]],
+) -> None:
     layer.frames.optional_slot("error_src").set_ipv4(layer.rows, src)
     layer.frames.optional_slot("error_dst").set_ipv4(layer.rows, dst)
     layer.set("error_ip_protocol", protocol)
@@ -83,7 +87,8 @@ PROTOCOL = Protocol(
     under={
         "link_type": (228,), "ethertype": (0x0800,), "ip.proto": (4,), "llc.dsap": (0x06,), "ppp.protocol": (0x0021, 0x0800),
         "gre.proto": (0x0800,), "chdlc.protocol": (0x0800,), "fr.nlpid": (0xCC,), "osinl.excl": (0xCC,), "null.type": (2,),
-        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "pwach.channel_type": (0x21,), "erf.types.type": (22,), "vxlan.next_proto": (1,),
+        "arcnet.protocol_id": (0xD4, 0xF0), "nsh.next_proto": (1,), "pwach.channel_type": (0x21,), "erf.types.type": (22,),
+        "vxlan.next_proto": (1,),
     },
     dissect=dissect,
     rank=Rank.NETWORK,

@@ -92,7 +92,8 @@ PROTOCOLS = (
         under={
             "link_type": (229,), "ethertype": (0x86DD,), "ip.proto": (41,), "ppp.protocol": (0x0057, 0x86DD), "gre.proto": (0x86DD,),
             "chdlc.protocol": (0x86DD,), "fr.nlpid": (0x8E,), "osinl.excl": (0x8E,), "null.type": (24, 28, 30),
-            "arcnet.protocol_id": (0xC4,), "nsh.next_proto": (2,), "pwach.channel_type": (0x57,), "erf.types.type": (23,), "vxlan.next_proto": (2,),
+            "arcnet.protocol_id": (0xC4,), "nsh.next_proto": (2,), "pwach.channel_type": (0x57,), "erf.types.type": (23,),
+            "vxlan.next_proto": (2,),
         },
         dissect=dissect,
         rank=Rank.NETWORK,
@@ -101,7 +102,11 @@ PROTOCOLS = (
     ),
     *(
         Protocol(
-            f"ipv6.extension{kind}", under={"ip.proto": (kind,)}, dissect=partial(dissect_extension, kind=kind), rank=Rank.NETWORK, shown=False
+            f"ipv6.extension{kind}",
+            under={"ip.proto": (kind,)},
+            dissect=partial(dissect_extension, kind=kind),
+            rank=Rank.NETWORK,
+            shown=False,
         )
         for kind in EXTENSIONS
     ),

@@ -57,7 +57,7 @@ def walk(layer: Layer, following: Int64, at: Int64, offset: npt.NDArray[np.int32
 
 
 def _options_fit(layer: Layer, places: Int64, at: Int64, length: Int64) -> Mask:
-    """Whether the options (section 4.2) of the headers at `at`, of the packets `places` of the layer, end where the headers end (bool[m])."""
+    """Whether the options (section 4.2) of the headers at `at`, of the layer's packets `places`, end where the headers end (bool[m])."""
     fit = np.ones(len(places), dtype=np.bool_)
     position = np.full(len(places), 2, dtype=np.int64)
     index = np.arange(len(places))

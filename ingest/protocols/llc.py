@@ -77,8 +77,8 @@ PROTOCOLS = (
     Protocol(
         "llc",
         under={
-            "link_type": (11, 100), "ethertype": (0x8870,), "ppp.protocol": (0x004B,), "arcnet.protocol_id": (0xCD,), "sll.ltype": (0x0004,),
-            "fc.ftype": (2,), "udp.port": (12000, 12001, 12002, 12003, 12004),
+            "link_type": (11, 100), "ethertype": (0x8870,), "ppp.protocol": (0x004B,), "arcnet.protocol_id": (0xCD,),
+            "sll.ltype": (0x0004,), "fc.ftype": (2,), "udp.port": (12000, 12001, 12002, 12003, 12004),
         },
         dissect=dissect,
         rank=Rank.LLC,

@@ -103,8 +103,8 @@ PROTOCOLS = (
     *leaves(
         "pwach.channel_type",
         {
-            1: "mcc", 7: "bfd", 10: "mplspmdlm", 11: "mplspmilm", 12: "mplspmdm", 13: "mplspmdlmdm", 14: "mplspmilmdm", 34: "bfd", 35: "bfd",
-            36: "mpls_psc", 37: "mpls-echo", 38: "mplstp_lock", 39: "pw_oam", 40: "mpls_mac", 88: "mplstp_fm", 0x8902: "cfm",
+            1: "mcc", 7: "bfd", 10: "mplspmdlm", 11: "mplspmilm", 12: "mplspmdm", 13: "mplspmdlmdm", 14: "mplspmilmdm", 34: "bfd",
+            35: "bfd", 36: "mpls_psc", 37: "mpls-echo", 38: "mplstp_lock", 39: "pw_oam", 40: "mpls_mac", 88: "mplstp_fm", 0x8902: "cfm",
         },
     ),
 )  # fmt: skip

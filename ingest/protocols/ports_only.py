@@ -21,6 +21,12 @@ def dissect_dccp(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("sctp", under={"ip.proto": (SCTP,), "udp.port": (9899,), "link_type": (248,)}, dissect=dissect_sctp, rank=Rank.TRANSPORT, quoted_bytes=_SCTP_BYTES),
+    Protocol(
+        "sctp",
+        under={"ip.proto": (SCTP,), "udp.port": (9899,), "link_type": (248,)},
+        dissect=dissect_sctp,
+        rank=Rank.TRANSPORT,
+        quoted_bytes=_SCTP_BYTES,
+    ),
     Protocol("dccp", under={"ip.proto": (DCCP,)}, dissect=dissect_dccp, rank=Rank.TRANSPORT, quoted_bytes=4),
 )

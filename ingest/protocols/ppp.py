@@ -57,7 +57,8 @@ def dissect_lcp(layer: Layer) -> None:
     layer = layer.require(6)
     header = layer.gather(_LCP)
     layer.trim(layer.start + header["length"].astype(np.int64))
-    layer.hand_on("ppp.protocol", header["rejected"], 6, (header["code"] == _PROTOCOL_REJECT) & (layer.captured > 6), default=None, embedded=True)
+    rejected = (header["code"] == _PROTOCOL_REJECT) & (layer.captured > 6)
+    layer.hand_on("ppp.protocol", header["rejected"], 6, rejected, default=None, embedded=True)
 
 
 def dissect_with_direction(layer: Layer) -> None:
@@ -66,7 +67,12 @@ def dissect_with_direction(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("ppp", under={"gre.proto": (0x880B,), "sll.ltype": (0x0007,), "fr.nlpid": (0xCF,), "osinl.excl": (0xCF,)}, dissect=dissect, rank=Rank.TAG),
+    Protocol(
+        "ppp",
+        under={"gre.proto": (0x880B,), "sll.ltype": (0x0007,), "fr.nlpid": (0xCF,), "osinl.excl": (0xCF,)},
+        dissect=dissect,
+        rank=Rank.TAG,
+    ),
     Protocol(
         "ppp", key="ppp_hdlc", under={"link_type": (9, 50, 204), "gre.proto": (0x8881, 0x88D2)}, dissect=dissect_framed, rank=Rank.LINK
     ),

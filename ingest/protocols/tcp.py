@@ -68,7 +68,9 @@ def _set_cut_header(layer: Layer) -> None:
         there.set(column, values & 0x0FFF if column == "tcp_flags" else values)
 
 
-def _options(arrays: dict[str, npt.NDArray[Any]], rows: npt.NDArray[np.int64], raw: npt.NDArray[np.uint8], length: npt.NDArray[np.int64]) -> None:
+def _options(
+    arrays: dict[str, npt.NDArray[Any]], rows: npt.NDArray[np.int64], raw: npt.NDArray[np.uint8], length: npt.NDArray[np.int64]
+) -> None:
     """Walk the option lists of all `rows` at once, one option a step; a row leaves when its list ends or makes no sense.
 
     Args:

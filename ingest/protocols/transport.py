@@ -6,6 +6,9 @@ import numpy as np
 
 from .base import Layer
 
+_OF_ONE_HEADER = (
+    "payload_length", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_mss", "tcp_window_scale", "tcp_ts_val", "tcp_ts_ecr",
+)  # fmt: skip
 _PORTS = np.dtype([("src", ">u2"), ("dst", ">u2")])
 
 
@@ -32,7 +35,7 @@ def set_ports(layer: Layer, number: int) -> None:
 
 def _forget(layer: Layer) -> None:
     """Clear what the transport header of an outer packet set; its ports stay when the inner packet has none, as in Wireshark."""
-    for column in ("payload_length", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_mss", "tcp_window_scale", "tcp_ts_val", "tcp_ts_ecr"):
+    for column in _OF_ONE_HEADER:
         layer.set(column, -1)
     layer.set("payload_captured", 0)
     layer.set("tcp_sack_permitted", values=False)

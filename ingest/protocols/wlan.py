@@ -74,7 +74,11 @@ def _data(layer: Layer, subtype: npt.NDArray[np.uint8], flags: npt.NDArray[np.ui
 
 
 def _mesh_control_lengths(
-    layer: Layer, flags: npt.NDArray[np.uint8], qos_control: npt.NDArray[np.uint16], length: npt.NDArray[np.int64], where: npt.NDArray[np.bool_]
+    layer: Layer,
+    flags: npt.NDArray[np.uint8],
+    qos_control: npt.NDArray[np.uint16],
+    length: npt.NDArray[np.int64],
+    where: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
     """Bytes of mesh control (IEEE 802.11, section 9.2.4.7.3) before the body (int64[m])."""
     result = np.zeros(len(layer), dtype=np.int64)
@@ -134,9 +138,7 @@ def _repeats_addresses(layer: Layer, at: npt.NDArray[np.int64], flags: npt.NDArr
 
 
 PROTOCOLS = (
-    Protocol(
-        "wlan", under={"link_type": (105,), "gre.proto": tuple(range(0x8200, 0x8380, 0x10))}, dissect=dissect, rank=Rank.LINK
-    ),
+    Protocol("wlan", under={"link_type": (105,), "gre.proto": tuple(range(0x8200, 0x8380, 0x10))}, dissect=dissect, rank=Rank.LINK),
     Protocol("wlan", key="wlan_padded", dissect=dissect_padded, rank=Rank.LINK),
     Protocol("wlan", key="wlan_swapped", dissect=dissect_swapped, rank=Rank.LINK),
 )
