@@ -23,7 +23,7 @@ from ..warehouse.errors import EmptyCapture, SourceVanished, UnsupportedFormat
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
-from .columns import Columns
+from .columns import Bool, Columns
 from .content import Content
 from .conversations import Conversations
 from .decode import DECODER_VERSION, Decoder
@@ -63,6 +63,11 @@ class Ingested:
 @cache
 def _matcher() -> Matcher:
     return Matcher.load()
+
+
+@cache
+def _known_ports() -> Bool:
+    return _matcher().known_ports()
 
 
 def ingest_content(
@@ -226,7 +231,7 @@ def ingest_packets(
         advance: Told the number of packets after each batch.
     """
     decoder = Decoder()
-    conversations = Conversations(_matcher().known_ports())
+    conversations = Conversations(_known_ports())
     applications = Applications(_matcher())
     for batch, columns, lanes in _prepared(reader.batches(), decoder, pool):
         tally.set_date(batch)

@@ -57,10 +57,18 @@ def is_dictionary(column: Column) -> bool:
 
 def writer_schema(table: Table) -> pa.Schema:
     """The schema of what is handed to Parquet: `table.arrow_schema` with repeated text as dictionaries."""
-    fields = []
-    for column, declared in zip(table.stored, table.arrow_schema, strict=True):
-        fields.append(declared.with_type(DICTIONARY_TYPE) if is_dictionary(column) else declared)
-    return pa.schema(fields)
+    known, _ = _SCHEMAS.get(id(table), (None, table))
+    if known is None:
+        fields = []
+        for column, declared in zip(table.stored, table.arrow_schema, strict=True):
+            fields.append(declared.with_type(DICTIONARY_TYPE) if is_dictionary(column) else declared)
+        known = pa.schema(fields)
+        _SCHEMAS[id(table)] = (known, table)
+    return known
+
+
+_SCHEMAS: dict[int, tuple[pa.Schema, Table]] = {}
+"""Made once for each declaration, which is kept with it so that its id stays its own; small captures would spend 2 ms each on this."""
 
 
 def conform(data: pa.Table | pa.RecordBatch, table: Table) -> pa.Table:
@@ -74,20 +82,19 @@ def conform(data: pa.Table | pa.RecordBatch, table: Table) -> pa.Table:
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
     schema = writer_schema(table)
-    unknown = set(data.column_names) - set(schema.names)
-    if unknown:
-        raise ValueError(f"{table.name} has no column {', '.join(sorted(unknown))}")
+    given = dict(zip(data.column_names, data.columns, strict=True))
     columns = []
     for field in schema:
-        if field.name not in data.column_names:
+        values = given.pop(field.name, None)
+        if values is None:
             values = pa.chunked_array([pa.nulls(data.num_rows, field.type)])
-        else:
-            values = data.column(field.name)
-            if values.type != field.type:
-                values = _cast(values, field.type)
+        elif values.type != field.type:
+            values = _cast(values, field.type)
         if not field.nullable and values.null_count:
             raise ValueError(f"{table.name}.{field.name} may not be NULL")
         columns.append(values)
+    if given:
+        raise ValueError(f"{table.name} has no column {', '.join(sorted(given))}")
     return pa.Table.from_arrays(columns, schema=schema)
 
 
