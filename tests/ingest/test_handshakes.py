@@ -189,8 +189,8 @@ class TestSeveralPlaces:
         """The second tap is nearer to the server and its clock runs ahead."""
         packets = [syn(0), syn_ack(10), ack(15)]
         elsewhere = [
-            dataclasses.replace(packet, interface_id=1, ts_ns=packet.ts_ns + 20 * MS + shift)
-            for packet, shift in zip(packets, (5, -5, 5), strict=True)
+            dataclasses.replace(packet, interface_id=1, ts_ns=packet.ts_ns + shift * MS)
+            for packet, shift in zip(packets, (25, 15, 25), strict=True)
         ]
         row = row_of([packets[0], *elsewhere[:2], packets[1], packets[2], elsewhere[2]])
         assert (row["rtt_ns"], row["client_rtt_ns"], row["duplicates"], row["interfaces"]) == (10 * MS, 5 * MS, 3, 2)
