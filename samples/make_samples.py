@@ -156,7 +156,7 @@ def web_server(day: int, start: str) -> Capture:
     if day == 1:
         # The database was being restarted: two refusals.
         for number in range(2):
-            Connection(capture, (150 + number) * SECOND, (WEB, ports.take()), (DATABASE, 1433), 650).refused()
+            Connection(capture, (150 + number) * SECOND + random.randrange(SECOND), (WEB, ports.take()), (DATABASE, 1433), 650).refused()
     if day:
         port_mapper_calls(capture, 3)
     return capture
@@ -168,7 +168,7 @@ def application_server(day: int, start: str) -> Capture:
     capture = Capture(APP, f"{DAYS[day]}T{start}", random)
     ports, web_ports = Ports(random), Ports(random)
     housekeeping(capture, ports)
-    remote_desktop(capture, 5 * SECOND, 30)
+    remote_desktop(capture, 5 * SECOND + random.randrange(SECOND), 30)
     for number in range(10):
         at = (9 + 28 * number) * SECOND + random.randrange(SECOND)
         connection = Connection(capture, at, (WEB, web_ports.take()), (APP, 8080), 420).open()
@@ -177,7 +177,7 @@ def application_server(day: int, start: str) -> Capture:
             "server", http_response(b'{"status": "ok"}' if number % 3 else random.randbytes(1200).hex().encode()), think=2 * MS
         ).close()
     # Somebody on the Internet tries the remote desktop's port; the firewall lets the SYNs in and no answer out.
-    Connection(capture, 200 * SECOND, (STRANGER, 40_001), (APP, 3389), 80 * MS).unanswered()
+    Connection(capture, 200 * SECOND + random.randrange(SECOND), (STRANGER, 40_001), (APP, 3389), 80 * MS).unanswered()
     if day:
         port_mapper_calls(capture, 9)
     if day >= 2:
@@ -213,14 +213,14 @@ def file_sharing(capture: Capture, ports: Ports, pieces: int) -> None:
     ):
         capture.datagram(start + at, source, destination, payload)
     for order, peer in enumerate(PEERS):
-        at = start + SECOND + order * 1700 * MS
+        at = start + SECOND + order * 1700 * MS + random.randrange(90 * MS)
         transaction = struct.pack(">H", order)
         capture.datagram(at, here, (peer, 6881), dht_query(transaction, PEER_ID, INFO_HASH))
         if order % 4 != 3:
             found = dht_answer(transaction, random.randbytes(20), compact[order : order + 3])
             capture.datagram(at + random.randrange(20, 140) * MS, (peer, 6881), here, found)
     for order, peer in enumerate(PEERS[:8]):
-        at, way = start + (3 + 5 * order) * SECOND, random.randrange(25, 160) * MS
+        at, way = start + (3 + 5 * order) * SECOND + random.randrange(SECOND), random.randrange(25, 160) * MS
         connection = Connection(capture, at, (APP, ports.take()), (peer, 6881), way)
         if order in {2, 5}:
             connection.unanswered(2)
@@ -265,7 +265,7 @@ def branch_office() -> Capture:
     ports = Ports(random)
     for number in range(6):
         clerk = Host(f"192.168.7.{100 + number}", f"02:00:5e:00:07:{number:02x}")
-        connection = Connection(capture, number * 9 * SECOND, (clerk, ports.take()), (proxy, 3128), 600).open()
+        connection = Connection(capture, number * 9 * SECOND + random.randrange(SECOND), (clerk, ports.take()), (proxy, 3128), 600).open()
         connection.send("client", b"CONNECT shop.example.com:443 HTTP/1.1\r\nHost: shop.example.com:443\r\n\r\n")
         connection.send("server", b"HTTP/1.1 200 Connection established\r\n\r\n", think=40 * MS)
         connection.send("client", client_hello(random, "shop.example.com")).send("server", server_hello(random, 1100), think=60 * MS)
