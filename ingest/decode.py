@@ -99,9 +99,10 @@ class AddressSlot:
         self.high[rows] = high
         self.low[rows] = low
 
-    def clear(self, rows: Int64) -> None:
-        """Let the packets `rows` have no address."""
-        self.family[rows] = 0
+    def is_absent(self, rows: Int64) -> npt.NDArray[np.bool_]:
+        """Which of the packets `rows` have no address yet (bool[m])."""
+        absent: npt.NDArray[np.bool_] = self.family[rows] == 0
+        return absent
 
     def copy_from(self, other: AddressSlot, rows: Int64) -> None:
         """Take over the addresses of the packets `rows` from `other`."""

@@ -58,16 +58,14 @@ def dissect(layer: Layer) -> None:
 
 
 def _set_cut_header(layer: Layer) -> None:
-    """Keep the source address of a header that was cut behind it."""
+    """Keep the source address of a header that was cut behind it; in a tunnel the outer addresses stay."""
     opened = layer.require(1)
     opened.hand_to("ipv6", 0, opened.byte() >> 4 == 6)
     layer = layer.require(_DESTINATION_AT)
     if layer.embedded or not len(layer):
         return
-    layer = layer.select(layer.byte() >> 4 == 4)
-    layer.frames.enter_ip(layer.rows)
+    layer = layer.select((layer.byte() >> 4 == 4) & layer.frames.src.is_absent(layer.rows))
     layer.frames.src.set_ipv4(layer.rows, layer.gather(np.dtype(">u4"), _SOURCE_AT))
-    layer.frames.dst.clear(layer.rows)
     layer.set("ip_version", 4)
 
 

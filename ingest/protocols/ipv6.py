@@ -57,14 +57,13 @@ def dissect(layer: Layer) -> None:
 
 
 def _set_cut_header(layer: Layer) -> None:
-    """Keep the source address of a header that was cut behind it."""
+    """Keep the source address of a header that was cut behind it; in a tunnel the outer addresses stay."""
     layer = layer.require(_DESTINATION_AT)
     if layer.embedded or not len(layer):
         return
+    layer = layer.select(layer.frames.src.is_absent(layer.rows))
     source = layer.gather(_PAIR, _SOURCE_AT)
-    layer.frames.enter_ip(layer.rows)
     layer.frames.src.set_ipv6(layer.rows, source["high"], source["low"])
-    layer.frames.dst.clear(layer.rows)
     layer.set("ip_version", 6)
 
 

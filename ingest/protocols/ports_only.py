@@ -23,10 +23,12 @@ def dissect_dccp(layer: Layer) -> None:
 PROTOCOLS = (
     Protocol(
         "sctp",
-        under={"ip.proto": (SCTP,), "udp.port": (9899,), "link_type": (248,)},
+        under={"ip.proto": (SCTP,), "udp.port": (9899,)},
         dissect=dissect_sctp,
         rank=Rank.TRANSPORT,
         quoted_bytes=_SCTP_BYTES,
     ),
+    # Without IP there are no addresses that the ports could belong to.
+    Protocol("sctp", key="sctp_without_ip", under={"link_type": (248,)}),
     Protocol("dccp", under={"ip.proto": (DCCP,)}, dissect=dissect_dccp, rank=Rank.TRANSPORT, quoted_bytes=4),
 )
