@@ -54,10 +54,12 @@ def _values(parameters: list[str]) -> dict[str, str]:
 
 def schema(
     table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="Name of a table or view; all of them when left out.")] = None,
+    warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
     form: FormatOption = None,
     output: OutputOption = None,
 ) -> ExitCode:
     """Show the tables and views, or the columns of one: types, units, and what they mean."""
+    del warehouse  # All warehouses have the same tables; the option is there because every command has it.
     from ..queries import reference
     from .output import Presentation, write
 

@@ -7,6 +7,7 @@ anything else that is large.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +15,13 @@ from typing import Any
 import typer
 
 from ..warehouse.errors import CaphouseError, CaptureError, UsageError
-from . import ask, ingest, reports, watch
+from . import ask, ingest, maintain, reports, watch
 from .options import ExitCode
 from .output import ReaderLeft
-from .terminal import say
+from .terminal import safe, say
+
+_OF_THE_WAREHOUSE = re.compile(r"/date=[^/]*/\w+\.parquet")
+"""A data file in an error of DuckDB; other files are the user's own, named in the query."""
 
 
 def build() -> typer.Typer:
@@ -36,6 +40,8 @@ def build() -> typer.Typer:
     app.command("captures")(reports.captures_command())
     app.add_typer(reports.group(), name="report")
     app.command("sql")(ask.sql)
+    for command in (maintain.compact, maintain.prune, maintain.forget, maintain.vacuum, maintain.verify, maintain.export):
+        app.command(command.__name__)(command)
     app.command("schema")(ask.schema)
     return app
 
@@ -96,23 +102,17 @@ def _foreign(error: Exception) -> ExitCode:
         show()
         return ExitCode.USAGE
     duckdb = sys.modules.get("duckdb")
-    if duckdb is not None and isinstance(error, duckdb.IOException):
+    if duckdb is not None and isinstance(error, duckdb.IOException) and _OF_THE_WAREHOUSE.search(str(error)):
         say(f"caphouse: {error}")
         return ExitCode.WAREHOUSE
     if duckdb is not None and isinstance(error, duckdb.Error):
         # The message holds the place in the query on lines of their own.
-        sys.stderr.write("\n".join(map(_line, f"caphouse: {error}".splitlines())) + "\n")
+        sys.stderr.write("\n".join(map(safe, f"caphouse: {error}".splitlines())) + "\n")
         return ExitCode.USAGE
     if isinstance(error, OSError):
         say(f"caphouse: {error}")
         return ExitCode.USAGE
     raise error
-
-
-def _line(text: str) -> str:
-    from .terminal import safe
-
-    return safe(text)
 
 
 if __name__ == "__main__":

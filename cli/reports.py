@@ -12,13 +12,15 @@ import typer
 from ..queries import catalog
 from .options import DEFAULT_WAREHOUSE, ExitCode, Format, FormatOption, OutputOption, WarehouseOption, open_session
 
-_SCOPE: dict[str, tuple[Any, str]] = {
-    "since": (str | None, "Only packets at or after this time: 2026-05-31, 2026-05-31T14:05, UTC unless it names an offset."),
-    "until": (str | None, "Only packets before this time."),
-    "host": (list[str] | None, "Only captures of this host; repeatable."),
-    "capture": (list[str] | None, "Only this capture: the beginning of its id, its file name or its URI; repeatable."),
+_SCOPE: dict[str, tuple[Any, str, str]] = {
+    "since": (str | None, "TIME", "Only packets at or after this time: 2026-05-31, 2026-05-31T14:05, UTC unless it names an offset."),
+    "until": (str | None, "TIME", "Only packets before this time."),
+    "host": (list[str] | None, "HOST", "Only captures of this host; repeatable."),
+    "capture": (list[str] | None, "CAPTURE", "Only this capture: the beginning of its id, its file name or its URI; repeatable."),
 }
-"""The options of every report."""
+"""The options of every report: type, name of the value, help."""
+
+_METAVARS = {"INTEGER": "NUMBER", "DOUBLE": "NUMBER", "VARCHAR": "TEXT", "BOOLEAN": ""}
 
 
 def group() -> typer.Typer:
@@ -31,8 +33,11 @@ def group() -> typer.Typer:
         rich_markup_mode=None,
     )
 
-    def overview(context: typer.Context, form: FormatOption = None, output: OutputOption = None) -> ExitCode:
+    def overview(
+        context: typer.Context, warehouse: WarehouseOption = DEFAULT_WAREHOUSE, form: FormatOption = None, output: OutputOption = None
+    ) -> ExitCode:
         """Answer a question that is asked often; without NAME: list the reports."""
+        del warehouse  # The list is the same for all; the option is there because every command has it.
         return ExitCode.FINE if context.invoked_subcommand else _list_reports(form, output)
 
     app.callback()(overview)
@@ -50,10 +55,12 @@ def captures_command() -> Callable[..., ExitCode]:
 def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
     """Returns the function that runs a report, with a signature made of the report's parameters and the shared ones."""
     own = [
-        _option(parameter.name, catalog.type_names[parameter.type] | None, parameter.help, parameter.default, parameter.choices)
+        _option(
+            parameter.name, catalog.type_names[parameter.type] | None, _METAVARS[parameter.type], _own_help(parameter), parameter.default
+        )
         for parameter in definition.parameters
     ]
-    shared = [_option(name, kind, text, None, ()) for name, (kind, text) in _SCOPE.items()]
+    shared = [_option(name, kind, metavar, text, None) for name, (kind, metavar, text) in _SCOPE.items()]
     places = [
         _argument("warehouse", WarehouseOption, DEFAULT_WAREHOUSE),
         _argument("form", FormatOption, None),
@@ -82,9 +89,12 @@ def _help(definition: catalog.Definition) -> str:
     return f"{definition.title}.\n\n{definition.description}"
 
 
-def _option(name: str, kind: Any, text: str, default: Any, choices: tuple[str, ...]) -> inspect.Parameter:  # noqa: ANN401 - types as values
-    help_text = f"{text} One of {', '.join(choices)}." if choices else text
-    option = typer.Option(f"--{name.replace('_', '-')}", help=help_text, show_default=default is not None)
+def _own_help(parameter: catalog.Parameter) -> str:
+    return f"{parameter.help} One of {', '.join(parameter.choices)}." if parameter.choices else parameter.help
+
+
+def _option(name: str, kind: Any, metavar: str, text: str, default: Any) -> inspect.Parameter:  # noqa: ANN401 - types as values
+    option = typer.Option(f"--{name.replace('_', '-')}", metavar=metavar, help=text, show_default=default is not None)
     return _argument(name, Annotated[kind, option], default)
 
 

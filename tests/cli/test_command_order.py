@@ -24,7 +24,17 @@ def test_the_warehouse_may_come_before_the_command(arguments: list[str]) -> None
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--help"], ["-w"], ["-w", "place"], ["-w", "place", "--help"], ["report"], ["report", "-h"], ["sql", "select 1"], ["ingest", "report", "-w", "x"]],
+    [
+        [],
+        ["--help"],
+        ["-w"],
+        ["-w", "place"],
+        ["-w", "place", "--help"],
+        ["report"],
+        ["report", "-h"],
+        ["sql", "select 1"],
+        ["ingest", "report", "-w", "x"],
+    ],
 )
 def test_other_arguments_stay_as_they_are(arguments: list[str]) -> None:
     """Nothing else is moved."""

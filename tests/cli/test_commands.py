@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hand_made_warehouse
 import pyarrow.parquet as pq
 import pytest
 
@@ -228,6 +229,21 @@ def test_a_reader_that_leaves_early_is_no_error(place: Path) -> None:
     command = f"'{sys.executable}' -m caphouse.cli.main sql 'select * from range(3000000)' -w '{place}' | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
+
+
+def test_every_command_takes_the_warehouse(run: Run, place: Path) -> None:
+    for command in (["captures"], ["report"], ["report", "ports"], ["sql", "select 1"], ["schema"], ["schema", "flows"]):
+        assert run(*command, "-w", str(place)).returncode == 0
+
+
+def test_files_of_the_user_and_of_the_warehouse_are_told_apart(run: Run, tmp_path: Path) -> None:
+    assert run("sql", "select * from read_csv('mine.csv')").returncode == 2
+    hand_made_warehouse.make(tmp_path / "broken")
+    for file in (tmp_path / "broken" / "flows").rglob("*.parquet"):
+        file.unlink()
+    done = run("report", "ports", "-w", str(tmp_path / "broken"))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "Traceback" not in done.stderr
 
 
 def test_schema_lists_and_describes(run: Run) -> None:
