@@ -30,6 +30,7 @@ def ingest(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,  # noqa: FBT002 - typer calls it by name
     keep_originals: KeepOriginalsOption = False,  # noqa: FBT002 - typer calls it by name
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be read.")] = False,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Read captures into the warehouse, which is made when it is not there.
 
@@ -40,6 +41,8 @@ def ingest(
     from ..warehouse.store import Warehouse
 
     labels = parse_tags(tags or [])
+    if dry_run:
+        return _list(sources, recursive=recursive)
     target = Warehouse.open_or_create(warehouse)
     with _progress() as show:
         report = pipeline.ingest(
@@ -53,6 +56,22 @@ def ingest(
             progress=show,
         )
     return _tell(report)
+
+
+def _list(words: list[str], *, recursive: bool) -> ExitCode:
+    """Lists the sources, one row each, without opening any."""
+    import pyarrow as pa
+
+    from ..ingest.sources import find_sources
+    from .output import Presentation, write
+
+    sources = find_sources(words, recursive=recursive)
+    names = {"source": pa.string(), "file_bytes": pa.int64(), "host": pa.string(), "problem": pa.string()}
+    values = [(source.uri, source.file_bytes, source.facts.host, source.problem) for source in sources]
+    columns = zip(*values, strict=True) if values else [()] * len(names)
+    table = pa.table({name: pa.array(column, kind) for (name, kind), column in zip(names.items(), columns, strict=True)})
+    write(table.to_reader(), None, None, Presentation("Captures to read", {"file_bytes": "bytes"}))
+    return ExitCode.UNREAD if any(source.problem for source in sources) else ExitCode.FINE
 
 
 def parse_tags(given: list[str]) -> dict[str, str]:
