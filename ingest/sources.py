@@ -263,8 +263,8 @@ def _remote(location: Location, *, recursive: bool) -> Iterator[Source]:
         info = location.filesystem().get_file_info(location.path)
         # The names of the types are compared, because the types themselves would need pyarrow here.
         if info.type.name == "File":
-            beside = _blobs_beside(location)
-            yield Source(name, name, int(info.size), info.mtime_ns, facts_from_path(location.path), location, beside=beside)
+            facts = facts_from_path(location.path)
+            yield Source(name, name, int(info.size), info.mtime_ns, facts, location, beside=_blobs_beside(location))
             return
         listed = list(top.entries(recursive=recursive))
         entries = [entry for entry in listed if pattern is None or pattern.fullmatch(entry.location.path)]

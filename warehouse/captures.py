@@ -226,7 +226,7 @@ def _is_beginning(earlier: KnownCapture, capture: KnownCapture, compared: bool |
 
 def _is_same_recording(capture: KnownCapture, earlier: KnownCapture) -> bool:
     """Whether `earlier` seems the beginning of `capture`, and not of a recording that had the same name before (ring buffers)."""
-    return earlier.first_ts_ns is None or capture.first_ts_ns is None or capture.first_ts_ns <= earlier.first_ts_ns
+    return earlier.first_ts_ns is None or capture.first_ts_ns is None or capture.first_ts_ns == earlier.first_ts_ns
 
 
 def _has_outgrown(there: KnownCapture, capture: KnownCapture) -> bool:

@@ -147,6 +147,7 @@ class OriginalWriter:
         else:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         # A thread of zstd's own packs, so that `write` hardly waits.
+        self._frame_end = zstandard.FLUSH_FRAME
         self._packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, threads=1).stream_writer(self._file, closefd=False)
 
     def write(self, content: memoryview) -> None:
@@ -155,7 +156,7 @@ class OriginalWriter:
 
     def keep(self, capture_id: str) -> None:
         """Complete the original, under the name that its content gives it."""
-        self._packer.close()
+        self._packer.flush(self._frame_end)
         self._file.flush()
         target = location(self._root, capture_id)
         if self._part is not None:
