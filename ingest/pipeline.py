@@ -361,7 +361,9 @@ class _ChunkReader:
             if keeper is not None and ingested.row["format"] is not None:
                 keeper.keep(ingested.row["capture_id"])
         self.chunk.beginnings[ingested.row["ingest_id"]] = {
-            capture.capture_id: content.digests.get(capture.content_bytes or 0) == capture.capture_id for capture in earlier
+            capture.capture_id: content.digests[capture.content_bytes] == capture.capture_id
+            for capture in earlier
+            if capture.content_bytes in content.digests
         }
         return ingested
 
