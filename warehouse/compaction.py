@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .captures import select
-from .errors import WarehouseError
+from .errors import WarehouseError, reason
 from .locations import Location
 from .parquet import is_dictionary
 from .schema import Table
@@ -175,7 +175,7 @@ def _opened(location: Location, **options: object) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(location.path, filesystem=location.filesystem(), page_checksum_verification=True, **options)
     except (OSError, pa.ArrowException) as error:
-        raise WarehouseError(f"{location}: cannot be read: {error}; run `caphouse verify`.") from error
+        raise WarehouseError(f"{location}: cannot be read: {reason(error)}; run `caphouse verify`.") from error
 
 
 def row_groups(location: Location, table: Table) -> Iterator[pa.Table]:
@@ -191,7 +191,7 @@ def row_groups(location: Location, table: Table) -> Iterator[pa.Table]:
             try:
                 yield found.read_row_group(index, columns=columns, use_threads=False)
             except (OSError, pa.ArrowException) as error:
-                raise WarehouseError(f"{location}: row group {index} is damaged: {error}; run `caphouse verify`.") from error
+                raise WarehouseError(f"{location}: row group {index} is damaged: {reason(error)}; run `caphouse verify`.") from error
 
 
 def _rewrite(warehouse: Warehouse, task: _Task) -> Compacted | None:

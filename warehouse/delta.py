@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from .errors import WarehouseError, WarehouseNotFound
+from .errors import WarehouseError, WarehouseNotFound, reason
 from .tables import CAPTURES, PARTITION
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
     except CommitFailedError:
         return  # another process created it in the same moment
     except (DeltaError, OSError) as error:
-        raise WarehouseError(f"{location}: the table cannot be created: {error}") from error
+        raise WarehouseError(f"{location}: the table cannot be created: {reason(error)}") from error
     if made.version() == 0:
         made.create_checkpoint()
 
@@ -93,7 +93,7 @@ def load(root: Location, name: str, *, version: int | None = None) -> DeltaTable
     except TableNotFoundError as error:
         raise WarehouseNotFound(f"{root}: there is no warehouse here (no table '{name}'); `caphouse ingest` makes one.") from error
     except (DeltaError, OSError) as error:
-        raise WarehouseError(f"{location}: the table cannot be read: {error}") from error
+        raise WarehouseError(f"{location}: the table cannot be read: {reason(error)}") from error
 
 
 def add_missing_columns(dt: DeltaTable, table: Table) -> bool:
@@ -206,4 +206,6 @@ def compare_and_swap(
         )
     except CommitFailedError:
         return False
+    except (DeltaError, OSError) as error:
+        raise WarehouseError(f"{dt.table_uri}: cannot be written: {reason(error)}.") from error
     return True

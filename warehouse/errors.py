@@ -15,6 +15,8 @@ A damaged capture raises nothing: what is readable is kept and the damage become
 
 from __future__ import annotations
 
+import re
+
 
 class CaphouseError(Exception):
     """Base of all; its text is one sentence for people, with what, where and what to do next."""
@@ -67,3 +69,24 @@ class WarehouseNotFound(WarehouseError):
 
 class WarehouseConflict(WarehouseError):
     """Other writers committed first, more often than the bounded retries allow."""
+
+
+LONGEST_REASON = 300
+
+
+def reason(error: BaseException) -> str:
+    """What another library says went wrong, fit to be shown in one of our sentences.
+
+    Args:
+        error: Its exception; the text may span lines, colour them, quote a server's XML, and name addresses with a signature in them.
+
+    Returns:
+        One line without control characters and without the queries of addresses, not too long.
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = re.sub(r"(\w+://[^\s?]+)\?\S*", r"\1", text)
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    text = re.sub(r"<\?xml.*", f"({code[1]})" if code else "", text, flags=re.DOTALL)
+    words = "".join(letter if letter.isprintable() else " " for letter in text).split()
+    line = " ".join(word for word in words if word != "\u21b3").rstrip(".")
+    return line if len(line) <= LONGEST_REASON else line[:LONGEST_REASON] + " ..."

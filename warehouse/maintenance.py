@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError
 
 from .captures import select
 from .compaction import Compacted, compact, row_groups
-from .errors import UsageError, WarehouseError
+from .errors import UsageError, WarehouseError, reason
 from .locations import Location
 from .parquet import DICTIONARY_TYPE
 from .snapshot import Snapshot
@@ -146,7 +146,7 @@ def vacuum(warehouse: Warehouse, *, retention_hours: int = RETENTION_HOURS, dry_
             if not dry_run:
                 delta_table.cleanup_metadata()
         except (DeltaError, OSError) as error:
-            raise WarehouseError(f"{folder}: cannot be cleaned: {error}") from error
+            raise WarehouseError(f"{folder}: cannot be cleaned: {reason(error)}") from error
         files += [location.uri for location in going]
         size += sum(sizes.get(location.path, 0) for location in going)
     return Vacuumed(files, size)

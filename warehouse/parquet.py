@@ -8,6 +8,7 @@ dictionary array would otherwise carry the whole dictionary into every file).
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -195,9 +196,12 @@ class ParquetSink:
         return Written(self._rows, size, bounds(self._metadata[0], self.table))
 
     def abandon(self) -> None:
-        """Close the output without caring for what is in it."""
-        self._writer.close()
-        self._output.close()
+        """Close the output without caring for what is in it, or whether the disk is full."""
+        # After a failed write pyarrow finds itself without a footer.
+        with contextlib.suppress(OSError, RuntimeError, pa.ArrowException):
+            self._writer.close()
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._output.close()
 
 
 def bounds(metadata: pq.FileMetaData, table: Table) -> dict[str, Bounds]:

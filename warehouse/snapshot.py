@@ -140,7 +140,7 @@ class Snapshot:
     ) -> list[str]:
         """Paths, or URIs in object storage, of `files(...)`."""
         files = self.files(table, dates=dates, time_range_ns=time_range_ns, ingest_ids=ingest_ids, values=values)
-        folder = self.root.join(table).table_uri
+        folder = self.root.join(table).file_uri
         return [f"{folder}/{path}" for path in files.column("path").to_pylist()]
 
     def rows(self, table: str) -> int:

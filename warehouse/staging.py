@@ -5,6 +5,7 @@ Neither this module nor those it imports load deltalake: worker processes write,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Self
 
 from blake3 import blake3
 
+from .errors import WarehouseError, reason
 from .parquet import ROW_GROUP_ROWS, Bounds, ParquetSink, conform
 from .tables import BY_NAME
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor, Future
 
     import pyarrow as pa
@@ -81,24 +84,59 @@ class OpenFile:
         # captures is small and rewritten as a whole: it has no partitions.
         self._folder = "" if table == "captures" else f"date={date.isoformat() if date else NO_DATE}/"
         self._parent = root.join(table, self._folder)
-        self._parent.make_folder()
         self._is_local = root.is_local
         self._output = self._parent.join(f".{self._name}.part" if self._is_local else f"{self._name}.parquet")
-        self.sink = ParquetSink(BY_NAME[table], self._output.open_output())
+        with self._told():
+            self._parent.make_folder()
+            output = self._output.open_output()
+            try:
+                self._sink = ParquetSink(BY_NAME[table], output)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    output.close()
+                self._output.delete()
+                raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a full disk, or storage that cannot be reached, as what it is."""
+        try:
+            yield
+        except OSError as error:
+            raise WarehouseError(f"{self._parent}: cannot be written: {reason(error)}.") from error
+
+    def write(self, pieces: Sequence[pa.Table]) -> None:
+        """Write a row group; see `ParquetSink.write`.
+
+        Raises:
+            WarehouseError: The disk is full, or the storage refuses.
+        """
+        with self._told():
+            self._sink.write(pieces)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is time to begin another file."""
+        return self._sink.bytes_written >= FILE_BYTES
 
     def finish(self) -> DataFile:
-        """Complete the file and give it its name."""
-        written = self.sink.close()
+        """Complete the file and give it its name.
+
+        Raises:
+            WarehouseError: The disk is full, or the storage refuses.
+        """
         name = self._output.name
-        if self._is_local:
-            _sync(self._output.path)
-            name = f"{self._name}-{_digest(self._output.path)}.parquet"
-            Path(self._output.path).replace(self._parent.join(name).path)
+        with self._told():
+            written = self._sink.close()
+            if self._is_local:
+                _sync(self._output.path)
+                name = f"{self._name}-{_digest(self._output.path)}.parquet"
+                Path(self._output.path).replace(self._parent.join(name).path)
         return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds)
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self.sink.abandon()
+        self._sink.abandon()
         self._output.delete()
 
 
@@ -163,6 +201,7 @@ class StagedWriter:
 
         Raises:
             ValueError: The rows are not of that table.
+            WarehouseError: The disk is full, or the storage refuses.
         """
         rows = conform(data, BY_NAME[table])
         if not rows.num_rows:
@@ -199,29 +238,35 @@ class StagedWriter:
             file = OpenFile(self._root, *partition)
             with self._lock:
                 self._open.add(file)
-        file.sink.write(pieces)
-        if file.sink.bytes_written >= FILE_BYTES:
-            done = file.finish()
-            with self._lock:
-                self._open.discard(file)
-                self._finished.append(done)
+        file.write(pieces)
+        if file.is_large:
+            self._complete(file)
         else:
             with self._lock:
                 self._idle[partition].append(file)
+
+    def _complete(self, file: OpenFile) -> None:
+        done = file.finish()
+        with self._lock:
+            self._open.discard(file)
+            self._finished.append(done)
 
     def finish(self) -> list[DataFile]:
         """Write what is left and complete all files. The writer can be used again afterwards.
 
         Returns:
             The files to hand to `Warehouse.commit`; they are no part of the warehouse before.
+
+        Raises:
+            WarehouseError: The disk is full, or the storage refuses.
         """
         self._settle(0)
         for partition in list(self._pieces):
             self._encode(partition, self._take(partition))
-        files = self._finished + [file.finish() for file in sorted(self._open, key=lambda file: (file.table, str(file.date)))]
-        self._open.clear()
+        for file in sorted(self._open, key=lambda file: (file.table, str(file.date))):
+            self._complete(file)
         self._idle.clear()
-        self._finished = []
+        files, self._finished = self._finished, []
         return files
 
     def abandon(self) -> None:

@@ -37,7 +37,7 @@ from .captures import (
     known_captures,
     select,
 )
-from .errors import WarehouseConflict, WarehouseError, WarehouseNotFound
+from .errors import WarehouseConflict, WarehouseError, WarehouseNotFound, reason
 from .locations import Location
 from .parquet import conform
 from .snapshot import Snapshot, TableFiles, utc_date
@@ -372,7 +372,7 @@ class Warehouse:
         if not rows.num_rows:
             return actions, None
         output = OpenFile(self.root, CAPTURES.name, None)
-        output.sink.write([conform(rows, CAPTURES)])
+        output.write([conform(rows, CAPTURES)])
         written = output.finish()
         return [*actions, delta.add_action(written)], written
 
@@ -383,7 +383,7 @@ class Warehouse:
                 # One request in object storage; and threads cost more than they save on so little.
                 found = pq.ParquetFile(pa.BufferReader(source.readall())).read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
-            raise WarehouseError(f"{location}: cannot be read: {error}") from error
+            raise WarehouseError(f"{location}: cannot be read: {reason(error)}") from error
         present = set(found.column_names)
         columns = [
             found.column(field.name) if field.name in present else pa.chunked_array([pa.nulls(found.num_rows, field.type)])
@@ -400,7 +400,7 @@ class Warehouse:
             except CommitFailedError:
                 continue
             except (DeltaError, OSError) as error:
-                raise WarehouseError(f"{self.root.join(name)}: cannot be written: {error}") from error
+                raise WarehouseError(f"{self.root.join(name)}: cannot be written: {reason(error)}") from error
             return
 
     def _attempts(self) -> Iterator[int]:

@@ -21,7 +21,7 @@ def no_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "uri", "table_uri"),
+    ("text", "uri", "file_uri"),
     [
         ("/data/a b.pcap", "/data/a b.pcap", "/data/a b.pcap"),
         ("file:///data/a%20b.pcap", "/data/a b.pcap", "/data/a b.pcap"),
@@ -42,10 +42,10 @@ def no_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
         ("gs://bucket/key", "gs://bucket/key", "gs://bucket/key"),
     ],
 )
-def test_forms(text: str, uri: str, table_uri: str) -> None:
+def test_forms(text: str, uri: str, file_uri: str) -> None:
     location = Location.parse(text)
     assert location.uri == uri
-    assert location.table_uri == table_uri
+    assert location.file_uri == file_uri
     assert Location.parse(location.uri) == location
     assert pickle.loads(pickle.dumps(location)) == location  # noqa: S301 - our own
 
@@ -68,7 +68,7 @@ def test_relative_paths_and_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 )
 def test_credentials_are_never_shown(text: str) -> None:
     location = Location.parse(text)
-    for shown in (location.uri, str(location), repr(location), location.join("y").uri, location.table_uri):
+    for shown in (location.uri, str(location), repr(location), location.join("y").uri, location.file_uri):
         assert "S3CRET" not in shown
 
 
@@ -94,7 +94,8 @@ def test_the_emulator_by_its_short_connection_string(monkeypatch: pytest.MonkeyP
     assert location.account == "devstoreaccount1"
     options = location.storage_options()
     assert options is not None
-    assert options["azure_endpoint"] == "http://127.0.0.1:10000/devstoreaccount1"
+    assert options["use_emulator"] == "true"
+    assert os.environ["AZURITE_BLOB_STORAGE_URL"] == "http://127.0.0.1:10000"
     assert options["allow_http"] == "true"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import multiprocessing
 import pickle
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from synthetic_warehouse import FIRST_DAY, capture
 
 from caphouse.warehouse import staging
+from caphouse.warehouse.errors import WarehouseError
 from caphouse.warehouse.parquet import ROW_GROUP_ROWS
 from caphouse.warehouse.staging import StagedWriter
 
@@ -112,3 +115,30 @@ def test_large_files_are_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         writer.write("packets", rows, FIRST_DAY)
         writer.write("packets", rows, FIRST_DAY)
         assert [file.rows for file in writer.finish()] == [ROW_GROUP_ROWS] * 2
+
+
+def fill_the_disk(path: str, most: int, results: list[str]) -> None:
+    """A process whose files may have `most` bytes, as if the disk were full then."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    rows = capture("a", packets=ROW_GROUP_ROWS).tables["packets"]
+    try:
+        with StagedWriter(path) as writer:
+            for _ in range(20):
+                writer.write("packets", rows, FIRST_DAY)
+            writer.finish()
+    except WarehouseError as error:
+        results.append(str(error))
+
+
+@pytest.mark.parametrize("most", [0, 100, 300_000])
+def test_a_full_disk_is_told_and_leaves_nothing_behind(most: int, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        results = manager.list()
+        process = context.Process(target=fill_the_disk, args=(str(tmp_path), most, results))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        [message] = results
+    assert "cannot be written" in message
+    assert names(tmp_path) == []

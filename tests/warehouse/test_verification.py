@@ -126,7 +126,7 @@ def test_a_capture_counted_twice_is_found(warehouse: Warehouse) -> None:
 
     ingest(warehouse, [capture("a")])
     output = OpenFile(warehouse.root, "captures", None)
-    output.sink.write([conform(warehouse.snapshot().captures, CAPTURES)])
+    output.write([conform(warehouse.snapshot().captures, CAPTURES)])
     delta.append(delta.load(warehouse.root, "captures"), CAPTURES, [delta.add_action(output.finish())])
     assert {("duplicate", "captures")} == kinds(verify(warehouse))
     assert len(verify(warehouse).findings) == 2
