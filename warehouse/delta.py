@@ -59,8 +59,8 @@ def _statistics(table: Table) -> str:
 def create(root: Location, table: Table, configuration: Mapping[str, str] | None = None) -> None:
     """Create the table unless it is there; several processes may do so at once."""
     location = root.join(table.name)
-    location.make_folder()
     try:
+        location.make_folder()
         made = DeltaTable.create(
             location.table_uri,
             delta_schema(table),
