@@ -212,36 +212,28 @@ class Flows:
     def _counts(self, from_client: Bool) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
         """The counters of `flows` and the columns of `flow_minutes`."""
         sums = self._rollup.finish()
-        row_key = sums.flow << 32 | sums.minute - NO_MINUTE
-        row = np.cumsum(np.diff(row_key, prepend=-1) != 0) - 1
-        starts = np.flatnonzero(np.diff(row_key, prepend=-1) != 0)
+        begins = np.diff(sums.flow << 32 | sums.minute - NO_MINUTE, prepend=-1) != 0
+        starts = np.flatnonzero(begins)
         to_client = sums.backward == from_client[sums.flow]
-        counts = np.zeros((len(starts), 2, len(COUNTERS)), dtype=np.int64)
-        counts[row, to_client.astype(np.int64)] = sums.counts
-        flow = sums.flow[starts]
-        total = np.zeros((0, 2, len(COUNTERS)), dtype=np.int64)
-        if len(flow):
-            total = np.add.reduceat(counts, np.flatnonzero(np.diff(flow, prepend=-1)), axis=0)
-        minute = sums.minute[starts]
-        minutes = {
-            "flow_id": pa.array(flow.astype(np.int32)),
-            "minute": pa.array(minute.astype(np.int32), mask=minute == NO_MINUTE),
-            **_each_way(counts, COUNTERS[:4]),
-        }
-        return _each_way(total, COUNTERS), minutes
+        # Two places a row of `flow_minutes`, one for each way.
+        place = (np.cumsum(begins) - 1) * 2 + to_client
+        flow, minute = sums.flow[starts], sums.minute[starts]
+        flow_starts = np.flatnonzero(np.diff(flow, prepend=-1))
+        totals: dict[str, pa.Array] = {}
+        minutes = {"flow_id": pa.array(flow.astype(np.int32)), "minute": pa.array(minute.astype(np.int32), mask=minute == NO_MINUTE)}
+        for name, counts in zip(COUNTERS, sums.counts, strict=True):
+            both = np.zeros(2 * len(starts), dtype=np.int64)
+            both[place] = counts
+            for way, end in enumerate(("server", "client")):
+                one_way = np.ascontiguousarray(both[way::2])
+                minutes[f"{name}_to_{end}"] = pa.array(one_way)
+                totals[f"{name}_to_{end}"] = pa.array(np.add.reduceat(one_way, flow_starts) if len(flow) else one_way)
+        return totals, minutes
 
 
 def _sides(sender: npt.NDArray[Any], receiver: npt.NDArray[Any], from_client: Bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Client's and server's of a value that the first packet's sender and receiver have."""
     return np.where(from_client, sender, receiver), np.where(from_client, receiver, sender)
-
-
-def _each_way(counts: npt.NDArray[np.int64], names: tuple[str, ...]) -> dict[str, pa.Array]:
-    return {
-        f"{name}_to_{end}": pa.array(np.ascontiguousarray(counts[:, way, number]))
-        for number, name in enumerate(names)
-        for way, end in enumerate(("server", "client"))
-    }
 
 
 def _nullable(values: npt.NDArray[Any], dtype: type[np.generic]) -> pa.Array:

@@ -16,7 +16,7 @@ from ..warehouse.tables import HANDSHAKES
 from .columns import Columns, Int32, Int64
 from .formats.base import NO_TIME
 from .handshake_log import FIELDS, HandshakeLog, TcpBatch
-from .handshake_records import DURATIONS, STATUSES, no_records, to_record
+from .handshake_records import DURATIONS, STATUSES, Records, no_records, put
 from .handshake_rules import examine
 from .handshake_segments import Segment
 from .keys import KeyTable
@@ -106,8 +106,7 @@ class Handshakes:
         ends = {"client_ip": address(client), "client_port": port(client), "server_ip": address(server), "server_port": port(server)}
         last_ns = records["last_ns"]
         durations = (records[name] for name in DURATIONS)
-        columns: dict[str, npt.NDArray[Any]] = {name: records[name] for name in records.dtype.names or ()}
-        columns |= {name: np.where(client_side < 0, -1, numbers) for name, numbers in ends.items()}
+        columns = records | {name: np.where(client_side < 0, -1, numbers) for name, numbers in ends.items()}
         columns |= {
             "tcp_stream": np.arange(len(self)),
             "flow_id": self._flow.array,
@@ -127,20 +126,20 @@ class Handshakes:
                 rows[field.name] = _nullable(field.name, columns[field.name], field.type)
         return pa.table(rows)
 
-    def _records(self) -> npt.NDArray[np.void]:
+    def _records(self) -> Records:
         records = no_records(len(self))
         log = self._log.columns()
         if not len(log["stream"]):
             return records
         plain = PlainHandshakes(log)
-        overflowing = np.isin(plain.stream, list(self._log.beyond))
-        easy = plain.plain & ~overflowing
-        records[plain.stream[easy]] = plain.records()[easy]
+        easy = plain.plain & ~np.isin(plain.stream, list(self._log.beyond))
+        for name, values in plain.records().items():
+            records[name][plain.stream[easy]] = values[easy]
         hard = np.flatnonzero(~easy)
-        fields = [name for name in FIELDS if name != "stream"]
+        fields = [log[name] for name in FIELDS if name != "stream"]
         for stream, start, end in zip(plain.stream[hard].tolist(), plain.starts[hard].tolist(), plain.ends[hard].tolist(), strict=True):
-            values = (log[name][start:end].tolist() for name in fields)
-            records[stream : stream + 1] = to_record(examine([Segment(*row) for row in zip(*values, strict=True)]))
+            rows = zip(*(values[start:end].tolist() for values in fields), strict=True)
+            put(records, stream, examine([Segment(*row) for row in rows]))
         for stream, (syns, syn_acks) in self._log.beyond.items():
             records["syn_count"][stream] += syns
             records["syn_ack_count"][stream] += syn_acks

@@ -51,13 +51,17 @@ def group_all(*columns: npt.NDArray[Any]) -> tuple[Int32, Int64]:
     return numbers, first
 
 
+_LARGE = 1 << 20
+_ROOM = 4
+_ROOM_IF_LARGE = 2
+"""Slots for each key, at least: more make fewer rounds, and in a small table they cost little."""
 _CHUNK = 1 << 16
 
 
 class KeyTable:
     """Numbers keys of one or more 64-bit words in order of first appearance, over any number of calls.
 
-    An open-addressing hash table in arrays, probed for all keys of a call at once: 8 bytes a word, and 8 to 16 for the slots, per
+    An open-addressing hash table in arrays, probed for all keys of a call at once: 8 bytes a word, and 8 to 32 for the slots, per
     key. Keys are compared in full. The hash is drawn anew for every table, so that nobody can make a capture whose keys collide.
 
     Args:
@@ -116,26 +120,29 @@ class KeyTable:
         if not len(numbers):
             return found, at
         keys = [word.array[numbers[0] : numbers[-1] + 1] for word in self.words]
+        places: npt.NDArray[np.int64] | slice = slice(None)
         mixed = self._hash(keys, len(numbers))
         mask = np.uint64(len(self._slots) - 1)
-        waiting = np.arange(len(numbers))
         step = 0
-        while len(waiting):
+        while len(mixed):
             # Triangular steps visit every slot of a table whose size is a power of two.
-            slots = (mixed[waiting] + np.uint64(step * (step + 1) // 2)) & mask
+            mixed += np.uint64(step)
+            slots = mixed & mask
             there = self._slots[slots]
-            free = np.flatnonzero(there < 0)
+            free = np.flatnonzero(there < 0)[::-1]
             if len(free):
                 # Written backwards, so that of several keys for one slot the first has it.
-                self._slots[slots[free[::-1]]] = numbers[waiting[free[::-1]]]
-                there = self._slots[slots]
-            same = np.ones(len(waiting), dtype=np.bool_)
-            for word, key in zip(self.words, keys, strict=True):
-                same &= word.array[there] == key[waiting]
-            hits = waiting[same]
-            found[hits] = there[same]
-            at[hits] = slots[same]
-            waiting = waiting[~same]
+                free_slots = slots[free]
+                self._slots[free_slots] = numbers[free]
+                there[free] = self._slots[free_slots]
+            same = self.words[0].array[there] == keys[0]
+            for word, key in zip(self.words[1:], keys[1:], strict=True):
+                same &= word.array[there] == key
+            rest = np.flatnonzero(~same)
+            found[places] = there
+            at[places] = slots
+            mixed, numbers, keys = mixed[rest], numbers[rest], [key[rest] for key in keys]
+            places = rest if isinstance(places, slice) else places[rest]
             step += 1
         return found, at
 
@@ -148,9 +155,9 @@ class KeyTable:
         return mixed
 
     def _make_room(self, size: int) -> None:
-        """Keep at least half of the slots free."""
-        if 2 * size <= len(self._slots):
+        room = _ROOM if size < _LARGE else _ROOM_IF_LARGE
+        if room * size <= len(self._slots):
             return
-        self._slots = np.full(1 << (3 * size - 1).bit_length(), -1, dtype=np.int32)
+        self._slots = np.full(1 << (room * size - 1).bit_length(), -1, dtype=np.int32)
         for start in range(0, len(self), _CHUNK):
             self._find_or_put(np.arange(start, min(start + _CHUNK, len(self)), dtype=np.int32))

@@ -57,7 +57,7 @@ class Lanes:
         number: int32[n], the lane of each packet.
         first: int64[k], place of the first packet of each lane. last: int64[k], of the last one.
         answer: int64[k], place of the first segment without SYN of each lane of a TCP stream; -1 without one.
-        counts: int64[k, 5], see `COUNTERS`.
+        counts: int64[5, k], see `COUNTERS`.
         minute: int64[k], minutes since the epoch, `NO_MINUTE` without a time.
         seen: uint8[k], bits of `SEEN_DATA` and so on, of lanes of TCP streams.
         kind: uint8[k], see `NO_PORTS`.
@@ -114,7 +114,7 @@ def find_lanes(columns: Columns) -> Lanes:
         first=first,
         last=_EMPTY,
         answer=_EMPTY,
-        counts=_EMPTY.reshape(0, len(COUNTERS)),
+        counts=_EMPTY.reshape(len(COUNTERS), 0),
         minute=minute[first] if isinstance(minute, np.ndarray) else np.full(len(first), minute),
         seen=_EMPTY.astype(np.uint8),
         kind=kind[first],
@@ -277,13 +277,13 @@ def _summarise(lanes: Lanes, columns: Columns) -> None:
     payload = np.flatnonzero(has_payload)
     of_payload = number[payload]
     wire_length = columns.wire_length
-    counts = np.empty((size, len(COUNTERS)), dtype=np.int64)
-    counts[:, 0] = np.bincount(number, minlength=size)
+    counts = np.empty((len(COUNTERS), size), dtype=np.int64)
+    counts[0] = np.bincount(number, minlength=size)
     # Sums in float64 are exact here: at most 65,536 lengths below 2**32.
-    counts[:, 1] = np.bincount(number, wire_length, minlength=size)
-    counts[:, 2] = np.bincount(of_payload, minlength=size)
-    counts[:, 3] = np.bincount(of_payload, wire_length[payload], minlength=size)
-    counts[:, 4] = np.bincount(of_payload, columns.payload_length[payload], minlength=size)
+    counts[1] = np.bincount(number, wire_length, minlength=size)
+    counts[2] = np.bincount(of_payload, minlength=size)
+    counts[3] = np.bincount(of_payload, wire_length[payload], minlength=size)
+    counts[4] = np.bincount(of_payload, columns.payload_length[payload], minlength=size)
     lanes.counts = counts
     _summarise_tcp(lanes, columns.tcp_flags, number, has_payload)
 
@@ -302,8 +302,8 @@ def _summarise_tcp(lanes: Lanes, flags: npt.NDArray[np.int16], number: Int64, ha
     unusual = unusual[is_tcp[number[unusual]]]
     lanes.syns = unusual[kind[unusual] & SYN != 0]
     lane, with_payload = number[unusual], has_payload[unusual]
-    data = lanes.counts[:, 2] - np.bincount(lane[with_payload], minlength=size)
-    acks = lanes.counts[:, 0] - lanes.counts[:, 2] - np.bincount(lane[~with_payload], minlength=size)
+    data = lanes.counts[2] - np.bincount(lane[with_payload], minlength=size)
+    acks = lanes.counts[0] - lanes.counts[2] - np.bincount(lane[~with_payload], minlength=size)
     lanes.seen[data > 0] |= SEEN_DATA
     lanes.seen[acks > 0] |= SEEN_ACK
     fins = np.flatnonzero((flags & (FIN | ACK) == FIN | ACK) & (flags >= 0))
@@ -315,7 +315,7 @@ def _summarise_tcp(lanes: Lanes, flags: npt.NDArray[np.int16], number: Int64, ha
     lanes.answer = np.where(is_tcp, lanes.first, -1)
     begins_with_syn = is_tcp & (flags[lanes.first] & SYN != 0)
     lanes.answer[begins_with_syn] = -1
-    if (begins_with_syn & (lanes.counts[:, 0] > 1)).any():
+    if (begins_with_syn & (lanes.counts[0] > 1)).any():
         later = np.flatnonzero(begins_with_syn[number] & (flags & SYN == 0))[::-1]
         # Written backwards, so that the first segment of each lane is what stays.
         lanes.answer[number[later]] = later

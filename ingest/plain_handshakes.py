@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .columns import Bool, Int64
 from .formats.base import NO_TIME
 from .handshake_log import HALF_RANGE, MASK
-from .handshake_records import STATUSES, no_records
+from .handshake_records import STATUSES, Records, no_records
 from .lanes import ACK, RST, SYN
 
 Log = dict[str, npt.NDArray[Any]]
@@ -104,8 +104,8 @@ class PlainHandshakes:
         known = (begin != NO_TIME) & (finish != NO_TIME)
         return np.where(known, finish - begin, NO_TIME)
 
-    def records(self) -> npt.NDArray[np.void]:
-        """The answers for all streams, as `RECORD`; those of plain streams are right."""
+    def records(self) -> Records:
+        """The answers for all streams; those of plain streams are right."""
         log, syn, last_syn = self._log, self.starts, self._last_syn
         syn_ack, last_syn_ack = self._syn_ack, self._last(self._is_syn_ack)
         answered = _there(syn_ack)
@@ -135,7 +135,7 @@ class PlainHandshakes:
             result[f"{name}_ts_ns"] = self._field("ts_ns", place, NO_TIME)
             result[f"{name}_frame"] = self._field("frame", place, -1)
         result["syn_count"], result["syn_ack_count"] = counts
-        result["syn_sides"] = 1
+        result["syn_sides"][:] = 1
         result["rtt_ns"] = self._between(syn, syn_ack)
         result["rtt_last_syn_ns"] = np.where(answered, self._between(last_syn, syn_ack), NO_TIME)
         result["client_rtt_ns"] = self._between(last_syn_ack, ack)

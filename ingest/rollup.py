@@ -26,7 +26,7 @@ class Sums:
         flow: int64[m].
         minute: int64[m], minutes since the epoch, `NO_MINUTE` for packets without a time.
         backward: bool[m], against the direction of the flow's first packet.
-        counts: int64[m, 5], see `COUNTERS`.
+        counts: int64[5, m], see `COUNTERS`.
     """
 
     flow: Int64
@@ -45,7 +45,7 @@ class Rollup:
         self._fresh = 0
 
     def add(self, flow: Int32, minute: Int64, backward: Bool, counts: npt.NDArray[np.int64]) -> None:
-        """Add sums of parts: int32[k], int64[k], bool[k] as in `Sums`, int64[k, 5]."""
+        """Add sums of parts: int32[k], int64[k], bool[k], int64[5, k], as in `Sums`."""
         self._keys.append(flow.astype(np.int64) << _MINUTE_BITS + 1 | (minute - NO_MINUTE) << 1 | backward)
         self._counts.append(counts)
         self._fresh += len(flow)
@@ -54,11 +54,11 @@ class Rollup:
 
     def _merge(self) -> None:
         keys = np.concatenate([*self._keys, np.zeros(0, dtype=np.int64)])
-        counts = np.concatenate([*self._counts, np.zeros((0, len(COUNTERS)), dtype=np.int64)])
+        counts = np.concatenate([*self._counts, np.zeros((len(COUNTERS), 0), dtype=np.int64)], axis=1)
         order = np.argsort(keys)
         keys = keys[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        self._keys, self._counts = [keys[starts]], [np.add.reduceat(counts[order], starts, axis=0) if len(keys) else counts]
+        self._keys, self._counts = [keys[starts]], [np.add.reduceat(counts[:, order], starts, axis=1) if len(keys) else counts]
         self._merged, self._fresh = len(starts), 0
 
     def finish(self) -> Sums:

@@ -140,7 +140,7 @@ def _learn(before: Int64, columns: Columns, lanes: Lanes, sender: Int64) -> tupl
         # Else a later segment of the lane may tell; a SYN/ACK behind a SYN of the same sender comes before the lane's answer.
         odd = ~measured | ((first_ack >= 0) & ~acknowledges)
         odd |= (flags[first] & ACK == 0) & (lanes.seen[open_lanes] & SEEN_SYN_ACK != 0)
-        hard[side[odd & (lanes.counts[open_lanes, 0] > 1)] >> 1] = True
+        hard[side[odd & (lanes.counts[0, open_lanes] > 1)] >> 1] = True
         own = np.full(len(before), _NEVER, dtype=np.int64)
         # Written backwards, so that the first lane of each side is what stays.
         own[side[measured][::-1]] = first[measured][::-1]
