@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from .formats.base import Problem
 
-HEAD_BYTES = 16
-"""Bytes that `detect` wants to see."""
+HEAD_BYTES = 4096
+"""Bytes that `detect` wants to see; a skippable frame may come first, as pzstd writes it."""
 INPUT_BYTES = 1 << 18
 """Compressed bytes that are read in one go."""
 XZ_MEMORY_BYTES = 256 << 20
@@ -45,8 +46,8 @@ class Decompressor(Protocol):
         ...
 
     @property
-    def unused_data(self) -> bytes:
-        """What follows the end of the stream."""
+    def unused_data(self) -> bytes | None:
+        """What follows the end of the stream, empty or None for nothing."""
         ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
@@ -55,17 +56,31 @@ class Decompressor(Protocol):
 
 
 MAGIC = {
-    "gzip": b"\x1f\x8b\x08",
-    "zstd": b"\x28\xb5\x2f\xfd",
-    "lz4": b"\x04\x22\x4d\x18",
-    "bz2": b"BZh",
-    "xz": b"\xfd7zXZ\0",
+    "gzip": re.compile(rb"\x1f\x8b\x08[\0-\x1f]"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+    "bz2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),  # pi, or its square root where there is no block
+    "xz": re.compile(rb"\xfd7zXZ\0"),
 }
+MAGIC_BYTES = 10
+"""The longest of these."""
+SKIPPABLE = {"zstd", "lz4"}
+"""Their streams may have frames between others that hold something else (RFC 8878, 3.1.2)."""
+SKIPPABLE_HEADER_BYTES = 8
 
 
 def detect(head: bytes) -> str | None:
     """Name of the compression that the first bytes of a file belong to; None for none."""
-    return next((name for name, magic in MAGIC.items() if head.startswith(magic)), None)
+    while (skippable := _skippable_bytes(head)) is not None and skippable < len(head):
+        head = head[skippable:]
+    return next((name for name, magic in MAGIC.items() if magic.match(head)), None)
+
+
+def _skippable_bytes(data: bytes) -> int | None:
+    """Size of the skippable frame that `data` begins with; None where it begins with something else."""
+    if len(data) < SKIPPABLE_HEADER_BYTES or data[1:4] != b"\x2a\x4d\x18" or data[0] >> 4 != 5:
+        return None
+    return SKIPPABLE_HEADER_BYTES + int.from_bytes(data[4:8], "little")
 
 
 class Decompressing:
@@ -104,8 +119,14 @@ class Decompressing:
         """Chunks of at most as many bytes as were wanted when they were made."""
         magic = MAGIC[self._compression]
         make = _decompressor(self._compression)
-        data = self._input()
+        data = self._more(b"", MAGIC_BYTES)
         while data:
+            if self._compression in SKIPPABLE and (skippable := _skippable_bytes(data)) is not None:
+                data = self._skip(data, skippable)
+                continue
+            if not magic.match(data):
+                self._problem(f"something that is not {self._compression} follows the compressed data", "damaged")
+                return
             stream = make()
             while not stream.eof:
                 if not data and stream.needs_input and not (data := self._input()):
@@ -119,12 +140,25 @@ class Decompressing:
                 data = b""
                 if chunk:
                     yield chunk
-            data = stream.unused_data.lstrip(b"\0")  # some writers fill up with zeros
-            while len(data) < len(magic) and (more := self._input()):
-                data = (data + more).lstrip(b"\0")
-            if data and not data.startswith(magic):
-                self._problem(f"something that is not {self._compression} follows the compressed data", "damaged")
-                return
+            data = stream.unused_data or b""
+            while not (data := data.lstrip(b"\0")) and (data := self._input()):  # some writers fill up with zeros
+                pass
+            data = self._more(data, MAGIC_BYTES)
+
+    def _more(self, data: bytes, least: int) -> bytes:
+        """`data`, and so much more that it is `least` bytes long, unless the source ends."""
+        while len(data) < least and (more := self._input()):
+            data += more
+        return data
+
+    def _skip(self, data: bytes, count: int) -> bytes:
+        """What follows the next `count` bytes, the first of which are `data`."""
+        while len(data) < count:
+            count -= len(data)
+            if not (data := self._input()):
+                self._problem("the compressed data is cut short", "cut-short")
+                return b""
+        return self._more(data[count:], MAGIC_BYTES)
 
     def _problem(self, reason: str, kind: str) -> None:
         self.problems.append(Problem(self._given, reason, kind=kind))

@@ -39,7 +39,7 @@ def open_reader(content: Content) -> Reader:
         if format_.magic and head.startswith(format_.magic):
             return format_.open(content)
     for format_ in _formats():
-        if format_.recognise is not None and format_.recognise(head, window.last):
+        if format_.recognise is not None and format_.recognise(head, whole=window.last):
             return format_.open(content)
     from .conversion import convert  # needs formats itself
 

@@ -102,8 +102,9 @@ def _run(editcap: str, content: Content, copy: IO[bytes], kind: str) -> Reader:
             converted.seek(0)
             inner = open_content(cast("BinaryIO", converted), name=content.name, hash_content=False)
             reader = reader_class(inner)
-            if done.returncode != 0:
-                reader.state.problems.append(Problem(0, f"editcap converted a part of it only: {complaint}"))
+            if complaint:
+                kind_of_problem = "cut-short" if "cut short" in complaint else "damaged"
+                reader.state.problems.append(Problem(0, f"editcap says: {complaint}", kind=kind_of_problem))
             return ConvertedReader(reader, inner, kind, _version(editcap))
         converted.close()
     raise UnsupportedFormat(f"editcap cannot convert it ({kind}): {complaint}", source=content.name, offset=0)

@@ -87,7 +87,7 @@ def _check(window: Window, walked: Walk) -> Walk:
     return walked.cut(_heads(window, walked.starts)["record"] != walked.sizes, "a record shorter than its header")
 
 
-def looks_like_erf(head: bytes, whole: bool) -> bool:  # noqa: FBT001 - called through `Format.recognise`
+def looks_like_erf(head: bytes, *, whole: bool) -> bool:
     """Whether a file that begins with `head`, and is no longer where `whole`, is ERF: types, lengths and times all make sense."""
     position = 0
     before = None

@@ -1,24 +1,28 @@
 """The kinds of classic pcap and how they are told apart.
 
 The magic number names the byte order and the unit of the times, but several programs put more into the record headers and kept it. So
-the first records are read in each way that there is, and the way that makes sense of them is taken, as Wireshark does it.
+the first records are read in each way that there is, and the way that makes sense of them is taken, as Wireshark does.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from .link_types import largest_packet
 from .records import Bytes
 
 FILE_HEADER_BYTES = 24
 RECORDS_TRIED = 3
-MANY_DOUBTS = 100
+MOST_LIKELY_SECONDS = 366 * 86_400
+"""Between one record and the next."""
 LARGEST_LIKELY_WIRE_LENGTH = 128 << 20
 AIX_LINK_TYPES = {6: 1, 9: 6, 15: 10, 24: 0}
 """AIX states interface types of RFC 1573: Ethernet, token ring, FDDI and loopback, here with the LINKTYPE_ number of each."""
 FDDI = 10
+SECOND = 1_000_000_000
+ENDIAN: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 AIX_FDDI_PADDING = 3
 
 
@@ -112,26 +116,32 @@ def choose_variant(header: FileHeader, records: Bytes, *, whole: bool) -> Varian
         candidates = tuple(replace(variant, either=True) for variant in candidates)
     elif header.minor < 3 and header.major in {2, 543}:
         candidates = tuple(replace(variant, captured_at=12, wire_at=8) for variant in candidates)
-    return min(candidates, key=lambda variant: _doubts(header, variant, records, whole=whole))
+    # The ordinary one, unless it makes no sense and another makes all the sense in the world: damage alone is no reason for another.
+    ordinary = candidates[0]
+    if _is_sound(header, ordinary, records, may_be_cut=True):
+        return ordinary
+    return next((variant for variant in candidates[1:] if _is_sound(header, variant, records, may_be_cut=not whole)), ordinary)
 
 
-def _doubts(header: FileHeader, variant: Variant, records: Bytes, *, whole: bool) -> int:
-    """How little sense the first records make: 0 for sound ones, some for odd ones or a file that is cut, many for impossible ones."""
+def _is_sound(header: FileHeader, variant: Variant, records: Bytes, *, may_be_cut: bool) -> bool:
+    """Whether there is nothing odd about the first records; `records` may end inside one where it `may_be_cut`."""
     largest = largest_packet(header.link_type)
     position = variant.extra_header_bytes
-    doubts = 0
+    before: int | None = None
     for _ in range(RECORDS_TRIED):
-        if position + variant.record_header_bytes > len(records):
-            break
-        _seconds, fraction = struct.unpack_from(header.order + "II", records.data, position)
-        (captured,) = struct.unpack_from(header.order + "I", records.data, position + variant.captured_at)
-        (wire,) = struct.unpack_from(header.order + "I", records.data, position + variant.wire_at)
+        rest = records[position : position + variant.record_header_bytes].tobytes()
+        if before is not None and len(rest) >= 4 and abs(int.from_bytes(rest[:4], ENDIAN[header.order]) - before) > MOST_LIKELY_SECONDS:
+            return False
+        if len(rest) < variant.record_header_bytes:
+            # Where the file ends inside a header, what there is of it has to make sense.
+            sound = len(rest) < 8 or int.from_bytes(rest[4:8], ENDIAN[header.order]) * variant.unit_ns < SECOND
+            return sound and (may_be_cut or position == len(records))
+        before, fraction = struct.unpack_from(header.order + "II", rest)
+        (captured,) = struct.unpack_from(header.order + "I", rest, variant.captured_at)
+        (wire,) = struct.unpack_from(header.order + "I", rest, variant.wire_at)
         if variant.either:
             captured, wire = min(captured, wire), max(captured, wire)
-        if captured > largest or wire > LARGEST_LIKELY_WIRE_LENGTH or fraction * variant.unit_ns >= 1_000_000_000:
-            return MANY_DOUBTS
-        doubts += captured > wire
+        if captured > min(wire, largest) or wire > LARGEST_LIKELY_WIRE_LENGTH or fraction * variant.unit_ns >= SECOND:
+            return False
         position += variant.record_header_bytes + captured
-    else:
-        return doubts + (whole and position > len(records))
-    return doubts + (whole and position != len(records))
+    return may_be_cut or position <= len(records)

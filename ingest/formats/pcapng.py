@@ -93,18 +93,23 @@ class PcapngReader:
             position = walked.stop
             if self._order_changes(window, position):
                 continue
-            if walked.damage is None:
+            damage = walked.damage
+            if damage is None:
                 if not window.last:
                     return concatenate(parts), position, walked.missing
-                if position < window.size:
-                    self._problem(window, position, "the file ends inside a block", "cut-short", _packets_at(window, position, self._order))
-                return concatenate(parts), position, 0
-            self._problem(window, position, walked.damage, "damaged", _packets_at(window, position, self._order))
+                if position == window.size:
+                    return concatenate(parts), position, 0
+                if find_blocks(window, position + 1, self._order if self._packets_seen else None).order is None:
+                    reason = "the file ends inside a block"
+                    self._problem(window, position, reason, "cut-short", _packets_at(window, position, self._order))
+                    return concatenate(parts), position, 0
+                damage = "a block that seems to go on beyond the end of the file"
+            self._problem(window, position, damage, "damaged", _packets_at(window, position, self._order))
             if len(self.state.problems) >= MOST_PROBLEMS:
                 self._problem(window, position, "there is too much damage to go on", "damaged", 0)
                 return concatenate(parts), position, 0
             self._lost = True
-            self._packets_seen &= not walked.damage.startswith(_BAD_SECTION)
+            self._packets_seen &= not damage.startswith(_BAD_SECTION)
             position += 1
 
     def _find_blocks(self, window: Window, position: int) -> int:

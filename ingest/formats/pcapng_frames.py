@@ -62,6 +62,9 @@ def concatenate(parts: list[Frames]) -> Frames:
     """All frames of all parts."""
     if len(parts) == 1:
         return parts[0]
+    if not parts:
+        none, none_32 = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+        return Frames(none, none, none, none, none_32, none_32, none)
     return Frames(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Frames)))
 
 

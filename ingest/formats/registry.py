@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .base import Reader
 
 if TYPE_CHECKING:
     from ..content import Content
+
+
+class Recognise(Protocol):
+    """See `Format.recognise`."""
+
+    def __call__(self, head: bytes, *, whole: bool) -> bool:
+        """Whether a file that begins with `head`, and ends with it where `whole`, is of the format."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +28,10 @@ class Format:
         name: What people call it.
         open: Makes a reader that stands at the beginning of the content; raises `UnsupportedFormat` for a version that is not read.
         magic: Bytes that its files begin with; empty for a format without a magic number.
-        recognise: For those: tells from a file's first bytes, and from whether they are all of it, if it is one.
+        recognise: For those: tells from a file's first bytes if it is one, and from whether they are the `whole` of it.
     """
 
     name: str
     open: Callable[[Content], Reader]
     magic: bytes = b""
-    recognise: Callable[[bytes, bool], bool] | None = None
+    recognise: Recognise | None = None

@@ -36,8 +36,9 @@ _HEAD = np.dtype([(name, ">u4") for name in ("wire", "captured", "record", "drop
 
 
 def _like(record: bytes) -> tuple[re.Pattern[bytes], int]:
-    """What records look like near `record`; see `Layout.guess`."""
-    return re.compile(re.escape(record[16:18]) + rb"..\0[\0-\x0f]..\0[\0-\4]..\0[\0-\4]..\0[\0-\4]..", re.DOTALL), 16
+    """What records look like near `record`; see `Layout.guess`: searched by the time, which is rarer than the lengths before it."""
+    lengths = rb"\0[\0-\4].." * 3
+    return re.compile(re.escape(record[16:18]) + rb"..\0[\0-\x0f]..(?<=" + lengths + b"." * 12 + b")", re.DOTALL), 16
 
 
 _LAYOUT = Layout(">I", 8, 0, RECORD_HEADER_BYTES, LARGEST_RECORD_BYTES, guess=_like)
