@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench parity clean
+.PHONY: help demo test check format bench parity readme clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -44,6 +44,9 @@ parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's an
 
 bench: $(VENV)/.run ## measure speed, memory and size, beside the peers that are installed
 	PYTHONPATH=tests $(BIN)/python -m bench
+
+readme: $(VENV)/.test ## write the outputs and the reference in README.md anew
+	PYTHONPATH=tests $(BIN)/python -m readme
 
 clean: ## remove .venv and everything that tools left behind
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
