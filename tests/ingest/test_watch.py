@@ -28,7 +28,9 @@ from caphouse.warehouse.errors import UsageError, WarehouseConflict, WarehouseNo
 from caphouse.warehouse.store import Warehouse
 
 PROGRAM = "import sys; from caphouse.cli.main import main; main(sys.argv[1:])"
-LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?P<name>.+?) (?P<status>[a-z-]+)(?: (?P<packets>\d+) packets)?(?:: (?P<message>.*))?$")
+LINE = re.compile(
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?P<name>.+?) (?P<status>[a-z-]+)(?: (?P<packets>\d+) packets)?(?:: (?P<message>.*))?$"
+)
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
@@ -191,7 +193,11 @@ def test_a_ring_file_that_is_used_again_takes_nothing_away(tmp_path: Path) -> No
     folder.mkdir()
     watching = Watch(place, folder, settle=3600)
     day_ns = 86_400_000_000_000
-    for start_ns, last in ((1_790_000_000_000_000_000, 10), (1_790_000_000_000_000_000 + day_ns, 30), (1_790_000_000_000_000_000 - day_ns, 70)):
+    for start_ns, last in (
+        (1_790_000_000_000_000_000, 10),
+        (1_790_000_000_000_000_000 + day_ns, 30),
+        (1_790_000_000_000_000_000 - day_ns, 70),
+    ):
         with (folder / "x0").open("wb") as file:
             file.write(pcap(0, last, start_ns=start_ns))
             file.flush()
@@ -234,7 +240,10 @@ def can_capture() -> bool:
 
 def run_tcpdump(command: list[str], port: int) -> tuple[int, str]:
     """Run tcpdump for 8 seconds of traffic on the loopback; how many packets it says that it captured, and all that it says."""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
         end = time.monotonic() + 8
         while time.monotonic() < end:
             sender.sendto(bytes(200), ("127.0.0.1", port))
@@ -323,7 +332,10 @@ def test_trouble_is_told_once_and_ends_nothing(tmp_path: Path, monkeypatch: pyte
     (folder / "a.pcap").write_bytes(pcap(0, 10))
     monkeypatch.setattr(watch, "LONGEST_PAUSE_SECONDS", 0.05)
     watching = Watch(place, folder)
-    errors = [WarehouseNotFound("no route to the storage")] * 3 + [WarehouseConflict("others were faster"), RuntimeError("what is this?")] * 2
+    errors = [WarehouseNotFound("no route to the storage")] * 3 + [
+        WarehouseConflict("others were faster"),
+        RuntimeError("what is this?"),
+    ] * 2
     left = list(errors)
     looks = watching.watcher.look
 
