@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import caphouse
@@ -33,4 +35,8 @@ def compare_all(captures: Sequence[Path], describe: Callable[[Path], Capture]) -
         identities = {Path(result.source).name: result.capture_id for result in report.results}
         with caphouse.open(folder) as session:
             found = ours.describe(session.connection)
-    return {capture.name: compare(describe(capture), found[identities[capture.name] or ""]) for capture in captures}
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # they wait for tshark
+        said = pool.map(describe, captures)
+        return {
+            capture.name: compare(theirs, found[identities[capture.name] or ""]) for capture, theirs in zip(captures, said, strict=True)
+        }

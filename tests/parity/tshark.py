@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,14 @@ FIELDS = (
     "udp.srcport udp.dstport sctp.srcport sctp.dstport dccp.srcport dccp.dstport tcp.stream tcp.flags tcp.analysis.ack_rtt "
     "tcp.analysis.initial_rtt"
 ).split()
+
+TITLES = {
+    "io,phs": "Protocol Hierarchy Statistics",
+    "dests,tree": "IPv4 Statistics/Destinations and Ports",
+    "ipv6_dests,tree": "IPv6 Statistics/Destinations and Ports",
+    "conv,tcp": "TCP Conversations",
+}
+"""What each statistic begins with."""
 
 SYN_ACK = 0x12
 
@@ -44,7 +53,7 @@ def run(capture: Path) -> Capture:
         frames.append(frame)
         if frame.tcp_stream is not None:
             _note_handshake(handshakes, frame.tcp_stream, row)
-    text = {name: _statistic(capture, name) for name in ("io,phs", "dests,tree", "ipv6_dests,tree", "conv,tcp")}
+    text = _statistics(capture)
     return Capture(
         frames=frames,
         handshakes=handshakes,
@@ -91,9 +100,13 @@ class Rows:
         self.damaged = process.returncode != 0
 
 
-def _statistic(capture: Path, name: str) -> str:
-    command = ["tshark", *OPTIONS, "-q", "-r", str(capture), "-z", name]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+def _statistics(capture: Path) -> dict[str, str]:
+    """The text of each statistic by its name; one process prints them all."""
+    names = [argument for name in TITLES for argument in ("-z", name)]
+    said = subprocess.run(["tshark", *OPTIONS, "-q", "-r", str(capture), *names], capture_output=True, text=True, check=False).stdout
+    pieces = re.split(f"^({'|'.join(map(re.escape, TITLES.values()))}).*$", said, flags=re.MULTILINE)
+    by_title = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    return {name: by_title.get(title, "") for name, title in TITLES.items()}
 
 
 def _frame(row: dict[str, list[str]]) -> Frame:
