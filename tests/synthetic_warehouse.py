@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from caphouse.warehouse import compaction
 from caphouse.warehouse.errors import WarehouseConflict
+from caphouse.warehouse.locations import Location
 from caphouse.warehouse.schema import Type
 from caphouse.warehouse.store import CommitResult, DataFile, Warehouse
 from caphouse.warehouse.tables import BY_NAME
@@ -169,10 +170,16 @@ def ingest(warehouse: Warehouse, captures: list[Synthetic], *, replace: bool = F
     return warehouse.commit(stage(warehouse, captures), [item.row for item in captures], replace=replace)
 
 
+def read(uri: str, columns: list[str] | None = None) -> pa.Table:
+    """Rows of a data file, wherever it is."""
+    location = Location.parse(uri)
+    return pq.ParquetFile(location.path, filesystem=location.filesystem()).read(columns=columns)
+
+
 def live(warehouse: Warehouse, name: str) -> pa.Table:
     """The rows of a table that count, as a reader sees them."""
     snapshot = warehouse.snapshot([name])
-    pieces = [pq.ParquetFile(path).read() for path in snapshot.uris(name)]
+    pieces = [read(path) for path in snapshot.uris(name)]
     rows = pa.concat_tables(pieces) if pieces else BY_NAME[name].arrow_schema.empty_table()
     return rows.filter(pc.is_in(rows["ingest_id"], pa.array(sorted(snapshot.ingest_ids), pa.int64())))
 
@@ -219,7 +226,7 @@ def read_until(path: str, stop: Event, results: list[str]) -> None:
         for name in ("packets", "flows"):
             seen = Counter[int]()
             for uri in snapshot.uris(name):
-                seen.update(pq.ParquetFile(uri).read(columns=["ingest_id"])["ingest_id"].to_pylist())
+                seen.update(read(uri, ["ingest_id"])["ingest_id"].to_pylist())
             for row in snapshot.captures.select(["capture_id", "ingest_id", "packets"]).to_pylist():
                 expected = row["packets"] if name == "packets" else 4
                 if seen[row["ingest_id"]] != expected:

@@ -351,8 +351,9 @@ def _filesystem(scheme: str, account: str | None, signature: str | None) -> pafs
     if scheme == "s3":
         endpoint = urlsplit(_s3_endpoint(os.environ))
         if endpoint.netloc:
-            return pafs.S3FileSystem(endpoint_override=endpoint.netloc, scheme=endpoint.scheme)
-        return pafs.S3FileSystem()
+            return pafs.S3FileSystem(endpoint_override=endpoint.netloc, scheme=endpoint.scheme, allow_delayed_open=True)
+        # A small file then takes one request rather than three.
+        return pafs.S3FileSystem(allow_delayed_open=True)
     if scheme == "gs":
         return pafs.GcsFileSystem()
     name = _named_account(account)

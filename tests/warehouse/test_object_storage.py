@@ -1,0 +1,155 @@
+"""A warehouse in Azure Blob Storage and in S3, on emulators: the same promises as on a local disk.
+
+Azurite is found on the PATH (`npm install -g azurite`), moto beside this Python (`pip install 'moto[server,s3]'`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import synthetic_warehouse
+from synthetic_warehouse import capture, ingest, ingest_all, live, read_until
+
+from caphouse.warehouse.compaction import compact
+from caphouse.warehouse.errors import WarehouseError, WarehouseNotFound
+from caphouse.warehouse.locations import AZURITE_ACCOUNT, Location
+from caphouse.warehouse.maintenance import forget, vacuum
+from caphouse.warehouse.store import Warehouse
+from caphouse.warehouse.verification import verify
+
+NAMES = [str(index) for index in range(4)]
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([synthetic_warehouse.__name__])
+
+
+def emulator(program: str) -> str:
+    """The program, beside this Python or on the PATH; skips the test where it is in neither place."""
+    found = shutil.which(program, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def running(command: list[str], port: int) -> Iterator[str]:
+    """Start an emulator, wait until it answers, give its address, and stop it."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+                except urllib.error.HTTPError:
+                    break  # it answers, if only to say no
+                except OSError:
+                    assert process.poll() is None, f"{command[0]} ended by itself"
+                    time.sleep(0.1)
+                else:
+                    break
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def azurite() -> Iterator[str]:
+    port = free_port()
+    command = [emulator("azurite-blob"), "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
+    yield from running([*command, "--blobPort", str(port)], port)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    port = free_port()
+    yield from running([emulator("moto_server"), "-p", str(port)], port)
+
+
+@pytest.fixture(params=["azure", "s3"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty container or bucket."""
+    import pyarrow.fs as pafs
+
+    name = f"box{time.time_ns()}"
+    if request.param == "azure":
+        endpoint = f"{request.getfixturevalue('azurite')}/{AZURITE_ACCOUNT}"
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"UseDevelopmentStorage=true;BlobEndpoint={endpoint}")
+        Location.parse(f"az://{name}").filesystem().create_dir(name)
+        return f"az://{name}/warehouse"
+    endpoint = request.getfixturevalue("moto")
+    for variable, value in {
+        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(variable, value)
+    pafs.S3FileSystem(endpoint_override=endpoint.partition("//")[2], scheme="http", allow_bucket_creation=True).create_dir(name)
+    return f"s3://{name}/warehouse"
+
+
+def test_everything_that_is_done_to_a_warehouse(place: str) -> None:
+    with pytest.raises(WarehouseNotFound):
+        Warehouse.open(place)
+    warehouse = Warehouse.open_or_create(place)
+    items = [capture(name, day=int(name) % 2) for name in NAMES[:4]]
+    for item in items[:3]:
+        ingest(warehouse, [item])
+    assert ingest(warehouse, [capture("0")]).added == ()
+    ingest(Warehouse.open(place), items[3:])
+    assert warehouse.snapshot().ingest_ids == {item.ingest_id for item in items}
+    assert verify(warehouse, jobs=4).findings == ()
+    compact(warehouse)
+    assert warehouse.snapshot().actions["packets"].num_rows == 2
+    assert forget(warehouse, ["3.pcap"]).captures == 1
+    vacuum(warehouse, retention_hours=1)
+    assert Counter(live(warehouse, "packets")["ingest_id"].to_pylist()) == {item.ingest_id: 40 for item in items[:3]}
+    assert verify(warehouse, jobs=4).findings == ()
+
+
+def test_writers_of_the_same_captures_and_a_reader_at_once(place: str) -> None:
+    Warehouse.create(place)
+    with CONTEXT.Manager() as manager:
+        stop, seen = manager.Event(), manager.list()
+        reader = CONTEXT.Process(target=with_environment, args=(dict(os.environ), read_until, place, stop, seen))
+        writers = [
+            CONTEXT.Process(target=with_environment, args=(dict(os.environ), ingest_all, place, NAMES, per_commit, per_commit))
+            for per_commit in (1, 2)
+        ]
+        for process in (reader, *writers):
+            process.start()
+        for process in writers:
+            process.join()
+        stop.set()
+        reader.join()
+        assert [process.exitcode for process in (reader, *writers)] == [0] * 3
+        assert [complaint for complaint in seen if not complaint.startswith("looks")] == []
+    warehouse = Warehouse.open(place)
+    assert sorted(warehouse.snapshot().captures["file_name"].to_pylist()) == [f"{name}.pcap" for name in NAMES]
+    assert set(Counter(live(warehouse, "packets")["ingest_id"].to_pylist()).values()) == {40}
+
+
+def test_what_is_wrong_is_told_in_one_line(place: str) -> None:
+    with pytest.raises(WarehouseError) as refusal:
+        Warehouse.open(place.replace("box", "nobox"))
+    assert str(refusal.value).isprintable()
+    assert "nobox" in str(refusal.value)
+
+
+def with_environment(environment: dict[str, str], target: object, *arguments: object) -> None:
+    """Run `target` in a process that has been started from one with another environment."""
+    os.environ.update(environment)
+    target(*arguments)  # type: ignore[operator]
