@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nothing is known
-    fcntl = None  # type: ignore[assignment]
+import sys
 
 F_SETSIG = 10
 """Of `fcntl(2)`, Linux; the module `fcntl` has no name for it."""
@@ -20,8 +16,10 @@ def is_closed(path: str) -> bool:
     Linux grants a read lease (fcntl(2), F_SETLEASE) only on such files, to their owner and to root; network file systems grant it
     only when the server vouches for all its clients. Where there are no leases, or the file is somebody else's, nothing is certain.
     """
-    if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
+    if sys.platform != "linux":
         return False
+    import fcntl
+
     try:
         # Not to wait where the path has become a pipe.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

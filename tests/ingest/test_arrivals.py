@@ -162,6 +162,7 @@ def test_a_growing_file_is_read_each_time_it_has_doubled(clock: Clock) -> None:
     """So that reading a file of a gigabyte that grows by a megabyte between two looks costs two gigabytes and not five hundred."""
     watcher = arrivals(clock, growing=True)
     read = []
+    file = blob("a")
     for size in range(1, 1001):
         file = replace(blob("a", size * 1000), modified_ns=clock.wall_ns)
         for due in watcher.due([file], NOTHING):

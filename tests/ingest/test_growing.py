@@ -31,7 +31,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
 
     def arrange(action: Callable[[], object]) -> None:
         take = content.Content._take
-        done = []
+        done: list[bool] = []
 
         def take_and_act(self: content.Content, into: memoryview) -> int:
             count = take(self, into)
@@ -131,7 +131,7 @@ def test_a_file_that_is_cut_while_it_is_read(
 def test_a_ring_file_that_is_begun_anew_while_it_is_read(
     tmp_path: Path, warehouse: Warehouse, meanwhile: Callable[[Callable[[], object]], None]
 ) -> None:
-    """Half of what was read is the old file, half the new one: nothing of it is kept, and it is told. The next reading is of the new one."""
+    """Half of what was read is the old file, half the new one: nothing of it is kept, and it is told. The next reading is right."""
     path = tmp_path / "x.pcap"
     path.write_bytes(pcap(0, LARGE))
     new = pcap(0, LARGE + 1, host=2, start_ns=1_790_100_000_000_000_000)
