@@ -28,8 +28,8 @@ class Total:
     Attributes:
         share: Equal things of all things compared, 0 to 1; None when nothing was.
         mean: Mean over the captures of each one's share.
-        identical: Captures in which nothing differs.
-        captures: Captures in which there was something to compare.
+        identical: Captures in which nothing differs, those with nothing to compare among them.
+        captures: All captures.
     """
 
     share: float | None
@@ -38,9 +38,9 @@ class Total:
     captures: int
 
     @property
-    def identical_share(self) -> float | None:
+    def identical_share(self) -> float:
         """Part of the captures in which nothing differs."""
-        return self.identical / self.captures if self.captures else None
+        return self.identical / self.captures
 
 
 def totals(comparisons: Mapping[str, Comparison]) -> dict[str, Total]:
@@ -54,8 +54,8 @@ def _total(agreements: list[Agreement]) -> Total:
     return Total(
         share=sum(agreement.equal for agreement in compared) / things if things else None,
         mean=sum(agreement.share or 0.0 for agreement in compared) / len(compared) if compared else None,
-        identical=sum(agreement.identical for agreement in compared),
-        captures=len(compared),
+        identical=sum(agreement.identical for agreement in agreements),
+        captures=len(agreements),
     )
 
 
