@@ -18,7 +18,7 @@ import pyarrow as pa
 from .address_table import address_table, mac_texts
 from .columns import TUNNEL, Columns
 from .formats.base import PacketBatch
-from .formats.link_types import link_type_name
+from .formats.link_types import NO_LINK_TYPE, link_type_name
 from .paths import ROOT, Paths
 from .protocols import NOTHING, Registry, registry
 from .protocols.base import Layer
@@ -334,7 +334,8 @@ class Decoder:
         frames.queue(everything, first if (numbers == first).all() and named[0] else numbers, 0)
         if not named.all():
             distinct, inverse = np.unique(link_types[~named], return_inverse=True)
-            paths = np.array([self.paths.named(link_type_name(number).lower()) for number in distinct.tolist()], dtype=np.int32)
+            names = ["data" if number == NO_LINK_TYPE else link_type_name(number).lower() for number in distinct.tolist()]
+            paths = np.array([self.paths.named(name) for name in names], dtype=np.int32)
             frames.path[~named] = frames.counted_path[~named] = paths[inverse]
         decoded: npt.NDArray[np.bool_] = named & self._dissected[numbers]
         return decoded

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .base import Protocol, leaves
 
 PROTOCOLS = (
-    Protocol("data"),
+    # Wireshark knows SLIP and shows what is in it as data.
+    Protocol("data", under={"link_type": (8,)}),
     # Ethernet types (IEEE registry; names as Wireshark shows them).
     *leaves(
         "ethertype",
