@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -250,7 +251,7 @@ def ingest_packets(
         tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
         advance(len(batch))
     tables = conversations.finish(decoder.paths.texts, applications.finish(), tally.last_ts_ns)
-    for name, rows in (*tables.items(), ("interfaces", _interface_rows(reader))):
+    for name, rows in chain(tables, [("interfaces", _interface_rows(reader))]):
         if rows.num_rows:
             writer.write(name, _with_ingest_id(rows, ingest_id), tally.date)
 
@@ -280,7 +281,7 @@ def _interface_rows(reader: Reader) -> pa.Table:
 
 def failed_row(source: Source, capture_id: str, message: str, options: Options) -> dict[str, Any]:
     """The row of `captures` for a capture of which nothing could be kept."""
-    row = _source_columns(source, options) | {name: 0 for name in _COUNTS}
+    row = _source_columns(source, options) | dict.fromkeys(_COUNTS, 0)
     return row | {
         "capture_id": capture_id, "ingest_id": secrets.randbits(63), "status": "damaged", "error": message, "file_bytes": source.file_bytes,
         "link_types": [], "unread_records": 0, "unread_reasons": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -47,14 +48,17 @@ class Conversations:
         self._handshakes.update(columns, lanes, peers, stream, flow)
         return stream[lanes.number], flow[lanes.number]
 
-    def finish(self, path_texts: list[str], labels: Labels, last_ts_ns: int | None) -> dict[str, pa.Table]:
-        """The rows of the tables that come of it, by the tables' names and without `ingest_id`.
+    def finish(self, path_texts: list[str], labels: Labels, last_ts_ns: int | None) -> Iterator[tuple[str, pa.Table]]:
+        """The tables that come of it: their names, and rows without `ingest_id`; a table may come in several parts.
 
         Args:
             path_texts: Text of each protocol path, by its number.
             labels: The application of every flow.
             last_ts_ns: Time of the capture's last packet.
         """
-        flows, minutes = self._flows.finish(self._book, path_texts, labels)
-        handshakes = self._handshakes.finish(self._book, last_ts_ns)
-        return {"flows": flows, "flow_minutes": minutes, "handshakes": handshakes, "addresses": self._book.to_arrow()}
+        for flows, minutes in self._flows.finish(self._book, path_texts, labels):
+            yield "flows", flows
+            yield "flow_minutes", minutes
+        for handshakes in self._handshakes.finish(self._book, last_ts_ns):
+            yield "handshakes", handshakes
+        yield "addresses", self._book.to_arrow()

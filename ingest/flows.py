@@ -11,7 +11,7 @@ Counts are kept by direction of the flow's first packet, because who is client m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,16 +19,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ..warehouse.schema import Table
-from ..warehouse.tables import FLOW_MINUTES, FLOWS
+from ..warehouse.tables import FLOW_MINUTES, FLOWS, INGEST_ID
 from .applications import SOURCES as LABEL_SOURCES
+from .arrow_columns import ROWS_AT_ONCE, named, numbers_or_null, texts_or_null, times_or_null
 from .columns import Bool, Columns, Int32, Int64
-from .formats.base import NO_TIME
 from .formats.link_types import link_type_name
-from .keys import KeyTable, group
+from .keys import KeyTable
 from .lanes import COUNTERS, KIND_BITS, NO_MINUTE, TCP_STREAM, TRANSPORTS, UDP_LITE_STREAM, Lanes, unpack_context, unpack_quoted
 from .peers import Peers, address, port
 from .roles import BY_FIRST, BY_PORT, ROLE_SOURCES, StreamRoles, by_port
-from .rollup import Rollup
+from .rollup import Rollup, Sums
 from .vectors import Vector
 
 if TYPE_CHECKING:
@@ -130,56 +130,64 @@ class Flows:
         self._first_ts_ns.append(columns.ts_ns[first])
         self._first_frame.append(columns.first_frame + first)
 
-    def finish(self, book: AddressBook, path_texts: list[str], labels: Labels) -> tuple[pa.Table, pa.Table]:
-        """The rows of `flows` and `flow_minutes`, without `ingest_id`.
+    def finish(self, book: AddressBook, path_texts: list[str], labels: Labels) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """The rows of `flows` and `flow_minutes`, without `ingest_id`, for so many flows at a time.
 
         Args:
             book: The capture's addresses.
             path_texts: Text of each protocol path, by its number.
             labels: The verdict on every flow.
         """
-        sender, receiver = self._sender.array, self._receiver.array
         role_source, from_client = self._client_first()
-        peer_key, around = (word.array for word in self._keys.words)
+        sums = self._rollup.finish()
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            part = slice(start, min(start + ROWS_AT_ONCE, len(self)))
+            totals, minutes = count_rows(sums.of_flows(part), from_client)
+            columns = totals | self._rows(part, from_client[part], path_texts, book.text)
+            columns |= {
+                "role_source": texts_or_null(role_source[part], pa.array(ROLE_SOURCES)),
+                "application": texts_or_null(labels.application[part], pa.array(labels.names, pa.string())),
+                "application_source": texts_or_null(labels.source[part], pa.array(LABEL_SOURCES)),
+            }
+            yield _in_order(columns, FLOWS), _in_order(minutes, FLOW_MINUTES)
+
+    def _rows(self, part: slice, from_client: Bool, path_texts: list[str], addresses: pa.Array) -> dict[str, pa.Array]:
+        """What does not come of counting or of payload: columns of `flows`."""
+        sender, receiver = self._sender.array[part], self._receiver.array[part]
+        peer_key, around = (word.array[part] for word in self._keys.words)
         context = unpack_context(self._contexts.words[0].array[around >> 32])
-        tunnels = self._tunnel_ends(around & 0xFFFFFFFF, sender > receiver)
-        quoted = self._quoted(peer_key, context["in_icmp_error"])
-        kind = peer_key & (1 << _STREAM_BITS) - 1
-        client, server = _sides(sender, receiver, from_client)
-        tunnel_client, tunnel_server = _sides(*tunnels, from_client)
-        totals, minutes = self._counts(from_client)
-        text = book.text
-        size = len(self)
-        flows = {
-            "flow_id": pa.array(np.arange(size, dtype=np.int32)),
-            "link_type": _coded(context["link_type"], link_type_name),
-            "protocols": _coded(context["path"], path_texts.__getitem__),
-            "transport": _coded(context["kind"], TRANSPORTS.__getitem__),
-            "ip_version": _nullable(context["ip_version"], np.int16),
-            "ip_protocol": _nullable(context["ip_protocol"], np.int16),
-            "stream": _nullable(np.where(kind == _NO_STREAM, -1, peer_key >> _STREAM_BITS), np.int32),
-            "client_ip": _text(address(client), text),
-            "client_port": _nullable(port(client), np.int32),
-            "server_ip": _text(address(server), text),
-            "server_port": _nullable(port(server), np.int32),
-            "role_source": _text(role_source, pa.array(ROLE_SOURCES)),
-            "first_from_client": pa.array(from_client),
-            "tunnel_client_ip": _text(tunnel_client, text),
-            "tunnel_server_ip": _text(tunnel_server, text),
-            "ipv4_layers": pa.array(context["ipv4_layers"].astype(np.int16)),
-            "ipv6_layers": pa.array(context["ipv6_layers"].astype(np.int16)),
-            "in_icmp_error": pa.array(context["in_icmp_error"] != 0),
-            "error_ip_protocol": _nullable(quoted[0], np.int16),
-            "error_src_port": _nullable(quoted[1], np.int32),
-            "error_dst_port": _nullable(quoted[2], np.int32),
-            "application": _text(labels.application, pa.array(labels.names, pa.string())),
-            "application_source": _text(labels.source, pa.array(LABEL_SOURCES)),
-            **totals,
-            "first_ts_ns": _time(self._first_ts_ns.array),
-            "last_ts_ns": _time(self._last_ts_ns.array),
-            "first_frame": pa.array(self._first_frame.array),
+        quoted_protocol, quoted_src, quoted_dst = self._quoted(peer_key, context["in_icmp_error"])
+        streams = np.where(peer_key & (1 << _STREAM_BITS) - 1 == _NO_STREAM, -1, peer_key >> _STREAM_BITS)
+        near, far = self._tunnel_ends(around & 0xFFFFFFFF, sender > receiver)
+        columns = {
+            "flow_id": np.arange(part.start, part.stop),
+            "stream": streams,
+            "ip_version": context["ip_version"],
+            "ip_protocol": context["ip_protocol"],
+            "first_from_client": from_client,
+            "ipv4_layers": context["ipv4_layers"],
+            "ipv6_layers": context["ipv6_layers"],
+            "in_icmp_error": context["in_icmp_error"] != 0,
+            "error_ip_protocol": quoted_protocol,
+            "error_src_port": quoted_src,
+            "error_dst_port": quoted_dst,
+            "first_frame": self._first_frame.array[part],
         }
-        return _table(flows, FLOWS), _table(minutes, FLOW_MINUTES)
+        ends = zip(("client", "server"), _sides(sender, receiver, from_client), _sides(near, far, from_client), strict=True)
+        texts: dict[str, pa.Array] = {}
+        for side, end, tunnel in ends:
+            columns[f"{side}_port"] = port(end)
+            texts[f"{side}_ip"] = texts_or_null(address(end), addresses)
+            texts[f"tunnel_{side}_ip"] = texts_or_null(tunnel, addresses)
+        return {
+            **{name: numbers_or_null(values, FLOWS.by_name[name].type.arrow()) for name, values in columns.items()},
+            **texts,
+            "link_type": named(context["link_type"], link_type_name),
+            "protocols": named(context["path"], path_texts.__getitem__),
+            "transport": named(context["kind"], TRANSPORTS.__getitem__),
+            "first_ts_ns": times_or_null(self._first_ts_ns.array[part]),
+            "last_ts_ns": times_or_null(self._last_ts_ns.array[part]),
+        }
 
     def _client_first(self) -> tuple[npt.NDArray[np.int8], Bool]:
         """How each flow's client is known (int8, of `ROLE_SOURCES`), and whether it sent the first packet."""
@@ -209,26 +217,31 @@ class Flows:
         quoted[rows] = self._pairs.words[2].array[peer_key[rows] >> _STREAM_BITS] >> KIND_BITS
         return unpack_quoted(quoted)
 
-    def _counts(self, from_client: Bool) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
-        """The counters of `flows` and the columns of `flow_minutes`."""
-        sums = self._rollup.finish()
-        begins = np.diff(sums.flow << 32 | sums.minute - NO_MINUTE, prepend=-1) != 0
-        starts = np.flatnonzero(begins)
-        to_client = sums.backward == from_client[sums.flow]
-        # Two places a row of `flow_minutes`, one for each way.
-        place = (np.cumsum(begins) - 1) * 2 + to_client
-        flow, minute = sums.flow[starts], sums.minute[starts]
-        flow_starts = np.flatnonzero(np.diff(flow, prepend=-1))
-        totals: dict[str, pa.Array] = {}
-        minutes = {"flow_id": pa.array(flow.astype(np.int32)), "minute": pa.array(minute.astype(np.int32), mask=minute == NO_MINUTE)}
-        for name, counts in zip(COUNTERS, sums.counts, strict=True):
-            both = np.zeros(2 * len(starts), dtype=np.int64)
-            both[place] = counts
-            for way, end in enumerate(("server", "client")):
-                one_way = np.ascontiguousarray(both[way::2])
-                minutes[f"{name}_to_{end}"] = pa.array(one_way)
-                totals[f"{name}_to_{end}"] = pa.array(np.add.reduceat(one_way, flow_starts) if len(flow) else one_way)
-        return totals, minutes
+
+def count_rows(sums: Sums, from_client: Bool) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
+    """The counters of `flows` and the columns of `flow_minutes`.
+
+    Args:
+        sums: Of flows without a gap.
+        from_client: Whether the client sent the first packet, by the number of the flow.
+    """
+    begins = np.diff(sums.flow << 32 | sums.minute - NO_MINUTE, prepend=-1) != 0
+    starts = np.flatnonzero(begins)
+    to_client = sums.backward == from_client[sums.flow]
+    # Two places a row of `flow_minutes`, one for each way.
+    place = (np.cumsum(begins) - 1) * 2 + to_client
+    flow, minute = sums.flow[starts], sums.minute[starts]
+    flow_starts = np.flatnonzero(np.diff(flow, prepend=-1))
+    totals: dict[str, pa.Array] = {}
+    minutes = {"flow_id": pa.array(flow.astype(np.int32)), "minute": pa.array(minute.astype(np.int32), mask=minute == NO_MINUTE)}
+    for name, counts in zip(COUNTERS, sums.counts, strict=True):
+        both = np.zeros(2 * len(starts), dtype=np.int64)
+        both[place] = counts
+        for way, end in enumerate(("server", "client")):
+            one_way = np.ascontiguousarray(both[way::2])
+            minutes[f"{name}_to_{end}"] = pa.array(one_way)
+            totals[f"{name}_to_{end}"] = pa.array(np.add.reduceat(one_way, flow_starts))
+    return totals, minutes
 
 
 def _sides(sender: npt.NDArray[Any], receiver: npt.NDArray[Any], from_client: Bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -236,27 +249,6 @@ def _sides(sender: npt.NDArray[Any], receiver: npt.NDArray[Any], from_client: Bo
     return np.where(from_client, sender, receiver), np.where(from_client, receiver, sender)
 
 
-def _nullable(values: npt.NDArray[Any], dtype: type[np.generic]) -> pa.Array:
-    """Integers, NULL where negative."""
-    return pa.array(values.astype(dtype), mask=values < 0)
-
-
-def _time(ts_ns: Int64) -> pa.Array:
-    return pa.array(ts_ns, mask=ts_ns == NO_TIME)
-
-
-def _text(numbers: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
-    """Dictionary array over `texts`, NULL where the number is negative."""
-    return pa.DictionaryArray.from_arrays(_nullable(numbers, np.int32), texts)
-
-
-def _coded(values: npt.NDArray[Any], text: Callable[[int], str | None]) -> pa.Array:
-    """Dictionary array of the texts of few distinct values."""
-    codes, first = group(values.astype(np.int64))
-    return pa.DictionaryArray.from_arrays(codes, pa.array([text(value) for value in values[first].tolist()], pa.string())).cast(pa.string())
-
-
-def _table(columns: dict[str, pa.Array], table: Table) -> pa.Table:
+def _in_order(columns: dict[str, pa.Array], table: Table) -> pa.Table:
     """The columns in the order of the table's declaration."""
-    names = [column.name for column in table.stored if column.name != "ingest_id"]
-    return pa.table({name: columns[name] for name in names})
+    return pa.table({column.name: columns[column.name] for column in table.stored if column.name != INGEST_ID.name})

@@ -13,6 +13,7 @@ What is kept here may be more than the rule says, never less; `handshake_rules.c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,10 +125,15 @@ class HandshakeLog:
         self.beyond: dict[int, list[int]] = {}
         """SYNs and SYN/ACKs that were not kept, of streams with more than `MOST_SYNS`."""
 
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """What was kept, by stream and then in file order; see `FIELDS`."""
-        order = np.lexsort((self._kept["frame"].array, self._kept["stream"].array))
-        return {name: vector.array[order] for name, vector in self._kept.items()}
+    def parts(self, streams: int, at_once: int) -> Iterator[tuple[slice, dict[str, npt.NDArray[Any]]]]:
+        """What was kept of `streams` streams, so many at a time: their range, and `FIELDS` by stream and then in file order."""
+        stream = self._kept["stream"].array
+        order = np.lexsort((self._kept["frame"].array, stream))
+        starts = range(0, streams, at_once)
+        bounds = np.searchsorted(stream[order], [*starts, streams])
+        for start, first, end in zip(starts, bounds[:-1], bounds[1:], strict=True):
+            places = order[first:end]
+            yield slice(start, min(start + at_once, streams)), {name: vector.array[places] for name, vector in self._kept.items()}
 
     def update(self, batch: TcpBatch, streams: int) -> None:
         """Take the next batch; `streams` is the number of streams so far."""

@@ -6,13 +6,15 @@ for plain handshakes at once (`plain_handshakes`), for the others one by one (`h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..warehouse.tables import HANDSHAKES
+from ..warehouse.tables import HANDSHAKES, INGEST_ID
+from .arrow_columns import ROWS_AT_ONCE, numbers_or_null, texts_or_null, times_or_null
 from .columns import Columns, Int32, Int64
 from .formats.base import NO_TIME
 from .handshake_log import FIELDS, HandshakeLog, TcpBatch
@@ -92,64 +94,70 @@ class Handshakes:
             _, added = self._elsewhere.number(keys)
             np.add.at(self._interfaces.array, keys[added] >> 32, 1)
 
-    def finish(self, book: AddressBook, last_ts_ns: int | None) -> pa.Table:
-        """The rows of `handshakes`, without `ingest_id`.
+    def finish(self, book: AddressBook, last_ts_ns: int | None) -> Iterator[pa.Table]:
+        """The rows of `handshakes`, without `ingest_id`, for so many streams at a time.
 
         Args:
             book: The capture's addresses.
             last_ts_ns: Time of the capture's last packet.
         """
-        records = self._records()
-        client_side = records["client_side"]
-        client = np.where(client_side == 1, self._high.array, self._low.array)
-        server = np.where(client_side == 1, self._low.array, self._high.array)
+        for part, log in self._log.parts(len(self), ROWS_AT_ONCE):
+            records = _records(log, part)
+            for stream, (syns, syn_acks) in self._log.beyond.items():
+                if part.start <= stream < part.stop:
+                    records["syn_count"][stream - part.start] += syns
+                    records["syn_ack_count"][stream - part.start] += syn_acks
+                    records["retransmitted"][stream - part.start] = True
+            columns = self._columns(part, records, last_ts_ns)
+            texts = {"status": pa.array(STATUSES), "client_ip": book.text, "server_ip": book.text}
+            yield pa.table(
+                {
+                    field.name: _column(columns[field.name], field, texts.get(field.name))
+                    for field in HANDSHAKES.arrow_schema
+                    if field.name != INGEST_ID.name
+                }
+            )
+
+    def _columns(self, part: slice, records: Records, last_ts_ns: int | None) -> Records:
+        """The columns of `handshakes` as numbers."""
+        is_high = records["client_side"] == 1
+        client = np.where(is_high, self._high.array[part], self._low.array[part])
+        server = np.where(is_high, self._low.array[part], self._high.array[part])
         ends = {"client_ip": address(client), "client_port": port(client), "server_ip": address(server), "server_port": port(server)}
-        last_ns = records["last_ns"]
         durations = (records[name] for name in DURATIONS)
-        columns = records | {name: np.where(client_side < 0, -1, numbers) for name, numbers in ends.items()}
-        columns |= {
-            "tcp_stream": np.arange(len(self)),
-            "flow_id": self._flow.array,
-            "first_ts_ns": self._first_ts_ns.array,
+        last_ns = records["last_ns"]
+        return {
+            **records,
+            **{name: np.where(records["client_side"] < 0, -1, numbers) for name, numbers in ends.items()},
+            "tcp_stream": np.arange(part.start, part.stop),
+            "flow_id": self._flow.array[part],
+            "first_ts_ns": self._first_ts_ns.array[part],
             "clock_anomaly": np.any([(duration < 0) & (duration != NO_TIME) for duration in durations], axis=0),
-            "interfaces": self._interfaces.array,
-            "completeness": self._completeness.array,
+            "interfaces": self._interfaces.array[part],
+            "completeness": self._completeness.array[part],
             "to_capture_end_ns": np.where(last_ns == NO_TIME, NO_TIME, (last_ts_ns or 0) - last_ns),
         }
-        texts = {"status": pa.array(STATUSES), "client_ip": book.text, "server_ip": book.text}
-        rows: dict[str, pa.Array] = {}
-        for field in HANDSHAKES.arrow_schema:
-            if field.name in texts:
-                numbers = _nullable(field.name, columns[field.name], pa.int32())
-                rows[field.name] = pa.DictionaryArray.from_arrays(numbers, texts[field.name])
-            elif field.name != "ingest_id":
-                rows[field.name] = _nullable(field.name, columns[field.name], field.type)
-        return pa.table(rows)
 
-    def _records(self) -> Records:
-        records = no_records(len(self))
-        log = self._log.columns()
-        if not len(log["stream"]):
-            return records
-        plain = PlainHandshakes(log)
-        easy = plain.plain & ~np.isin(plain.stream, list(self._log.beyond))
-        for name, values in plain.records().items():
-            records[name][plain.stream[easy]] = values[easy]
-        hard = np.flatnonzero(~easy)
-        fields = [log[name] for name in FIELDS if name != "stream"]
-        for stream, start, end in zip(plain.stream[hard].tolist(), plain.starts[hard].tolist(), plain.ends[hard].tolist(), strict=True):
-            rows = zip(*(values[start:end].tolist() for values in fields), strict=True)
-            put(records, stream, examine([Segment(*row) for row in rows]))
-        for stream, (syns, syn_acks) in self._log.beyond.items():
-            records["syn_count"][stream] += syns
-            records["syn_ack_count"][stream] += syn_acks
-            records["retransmitted"][stream] = True
+
+def _records(log: dict[str, npt.NDArray[Any]], part: slice) -> Records:
+    """The answers about a range of streams."""
+    records = no_records(part.stop - part.start)
+    if not len(log["stream"]):
         return records
+    plain = PlainHandshakes(log)
+    places = plain.stream - np.int32(part.start)
+    for name, values in plain.records().items():
+        records[name][places[plain.plain]] = values[plain.plain]
+    hard = np.flatnonzero(~plain.plain)
+    fields = [log[name] for name in FIELDS if name != "stream"]
+    for place, start, end in zip(places[hard].tolist(), plain.starts[hard].tolist(), plain.ends[hard].tolist(), strict=True):
+        rows = zip(*(values[start:end].tolist() for values in fields), strict=True)
+        put(records, place, examine([Segment(*row) for row in rows]))
+    return records
 
 
-def _nullable(name: str, values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: npt.NDArray[Any], field: pa.Field, texts: pa.Array | None) -> pa.Array:
     """A column of `handshakes`: NULL where a time or duration is `NO_TIME`, where another number is negative."""
-    if values.dtype == np.bool_:
-        return pa.array(values)
-    absent = values == NO_TIME if name.endswith("_ns") else values < 0
-    return pa.array(values.astype(kind.to_pandas_dtype()), mask=absent)
+    if texts is not None:
+        return texts_or_null(values, texts)
+    return times_or_null(values) if field.name.endswith("_ns") else numbers_or_null(values, field.type)

@@ -34,6 +34,11 @@ class Sums:
     backward: Bool
     counts: npt.NDArray[np.int64]
 
+    def of_flows(self, flows: slice) -> Sums:
+        """Those of a range of flows."""
+        start, end = np.searchsorted(self.flow, [flows.start, flows.stop])
+        return Sums(self.flow[start:end], self.minute[start:end], self.backward[start:end], self.counts[:, start:end])
+
 
 class Rollup:
     """The sums of one capture: 48 bytes for each flow, minute and direction that has packets, up to twice that between merges."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,5 +121,7 @@ def converse(packets: Sequence[Packet], cuts: Sequence[int] = (), known_ports: n
     count = max(flow_ids, default=-1) + 1
     labels = Labels(np.full(count, -1, dtype=np.int16), np.full(count, -1, dtype=np.int8), [])
     tables = conversations.finish(PATHS, labels, max((packet.ts_ns for packet in packets), default=None))
-    rows = {name: table.to_pylist() for name, table in tables.items()}
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for name, table in tables:
+        rows[name] += table.to_pylist()
     return Conversed(streams, flow_ids, rows["flows"], rows["flow_minutes"], rows["handshakes"], rows["addresses"])

@@ -1,0 +1,49 @@
+"""Arrays of numbers as Arrow columns: NULL where a value is absent, dictionaries for text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .columns import Int64
+from .formats.base import NO_TIME
+from .keys import group
+
+ROWS_AT_ONCE = 1 << 17
+"""Rows of conversations that are made at a time, so that a capture of millions does not need them all in memory."""
+
+
+def numbers_or_null(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Numbers of type `kind`, NULL where they are negative; truths as they are."""
+    if values.dtype == np.bool_:
+        return pa.array(values)
+    return pa.array(values.astype(kind.to_pandas_dtype()), mask=values < 0)
+
+
+def times_or_null(values: Int64) -> pa.Array:
+    """Nanoseconds, NULL where they are `NO_TIME`."""
+    return pa.array(values, mask=values == NO_TIME)
+
+
+def texts_or_null(numbers: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
+    """`texts` by their numbers, NULL where these are negative, with a dictionary of those that occur."""
+    present = np.flatnonzero(numbers >= 0)
+    occurring, first = group(numbers[present].astype(np.int64))
+    codes = np.zeros(len(numbers), dtype=np.int32)
+    codes[present] = occurring
+    dictionary = texts.take(pa.array(numbers[present[first]].astype(np.int64)))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=numbers < 0), dictionary)
+
+
+def named(values: npt.NDArray[Any], name: Callable[[int], str | None]) -> pa.Array:
+    """Names of few distinct values; NULL for those without one."""
+    codes, first = group(values.astype(np.int64))
+    names = [name(value) for value in values[first].tolist()]
+    texts = pa.array([text for text in names if text is not None], pa.string())
+    number = iter(range(len(texts)))
+    places = np.array([-1 if text is None else next(number) for text in names], dtype=np.int32)
+    return texts_or_null(places[codes], texts)
