@@ -27,10 +27,11 @@ demo: $(VENV)/.run ## ingest the samples into a throw-away warehouse and answer 
 test: $(VENV)/.test ## run the tests
 	$(BIN)/python -m pytest
 
+# From another folder mypy would take tests/ingest/... for parts of ingest.
 check: $(VENV)/.check ## lint, formatting, types, import directions, SQL
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint queries
 
