@@ -212,7 +212,7 @@ class Flows:
 
     def _quoted(self, peer_key: Int64, in_error: Int64) -> tuple[Int64, Int64, Int64]:
         """Protocol and ports of the packets that ICMP errors are about, -1 elsewhere."""
-        quoted = np.zeros(len(self), dtype=np.int64)
+        quoted = np.zeros(len(peer_key), dtype=np.int64)
         rows = np.flatnonzero(in_error)
         quoted[rows] = self._pairs.words[2].array[peer_key[rows] >> _STREAM_BITS] >> KIND_BITS
         return unpack_quoted(quoted)
