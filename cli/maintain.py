@@ -45,7 +45,7 @@ def compact(warehouse: WarehouseOption = DEFAULT_WAREHOUSE, jobs: JobsOption = 1
 def prune(
     older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="90d, 12h, 8w, 2y: by a capture's last packet.")],
     warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
-    packets_only: Annotated[bool, typer.Option("--packets-only", help="Keep flows, handshakes and rollups: history for little space.")] = False,  # noqa: FBT002 - typer calls it by name
+    packets_only: Annotated[bool, typer.Option("--packets-only", help="Keep flows, handshakes and rollups.")] = False,  # noqa: FBT002 - typer calls it by name
     jobs: JobsOption = 1,
 ) -> ExitCode:
     """Remove old captures, or only their packets. `vacuum` later frees the space."""
@@ -71,11 +71,14 @@ def forget(
 
 def vacuum(
     warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
-    retention_hours: Annotated[int | None, typer.Option("--retention-hours", help="Keep what was in use within this time; 168 when not given.")] = None,
+    retention_hours: Annotated[
+        int | None, typer.Option("--retention-hours", help="Keep what was in use within this time; 168 when not given.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Remove files that no table uses any more: what compaction, prune, forget and killed processes left."""
-    from ..warehouse.maintenance import RETENTION_HOURS, vacuum as remove
+    from ..warehouse.maintenance import RETENTION_HOURS
+    from ..warehouse.maintenance import vacuum as remove
 
     hours = RETENTION_HOURS if retention_hours is None else retention_hours
     done = remove(_open(warehouse), retention_hours=hours, dry_run=dry_run)
@@ -97,10 +100,13 @@ def verify(
     result = check(_open(warehouse), jobs=_jobs(jobs))
     names = ("kind", "damage", "table", "what", "message")
     kinds = {"damage": pa.bool_()}
-    found = pa.table({name: pa.array([getattr(finding, name) for finding in result.findings], kinds.get(name, pa.string())) for name in names})
+    found = pa.table(
+        {name: pa.array([getattr(finding, name) for finding in result.findings], kinds.get(name, pa.string())) for name in names}
+    )
     if found.num_rows or form is not None or output is not None:
         write(found.to_reader(), form, output, Presentation("Findings"))
-    say(f"{_captures(result.captures)}, {result.files:,} files, {result.rows:,} rows read in {result.seconds:.1f} s: {'damage' if result.damaged else 'no damage'}.")
+    verdict = "damage" if result.damaged else "no damage"
+    say(f"{_captures(result.captures)}, {result.files:,} files, {result.rows:,} rows read in {result.seconds:.1f} s: {verdict}.")
     return ExitCode.FOUND if result.damaged else ExitCode.FINE
 
 
@@ -132,4 +138,5 @@ def _captures(count: int) -> str:
 
 
 def _tell(part: Compacted) -> None:
-    say(f"{part.table} {part.date or 'without date'}: {part.files[0]} files to {part.files[1]}, {part.bytes[0]:,} bytes to {part.bytes[1]:,}")
+    (files, fewer), (before, after) = part.files, part.bytes
+    say(f"{part.table} {part.date or 'without date'}: {files} files to {fewer}, {before:,} bytes to {after:,}")

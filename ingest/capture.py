@@ -6,7 +6,7 @@ memory does not grow with the file.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import secrets
 import time
 from collections import deque
@@ -167,7 +167,7 @@ class Tally:
     first_ts_ns: int | None = None
     last_ts_ns: int | None = None
     previous_ts_ns: int | None = None
-    date: datetime.date | None = None
+    date: dt.date | None = None
 
     def add(self, batch: PacketBatch, undecoded: int) -> None:
         """Add one batch, `undecoded` of whose packets have a link type that is not decoded."""

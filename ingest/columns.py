@@ -77,7 +77,7 @@ class Columns:
     error_src_port: Int32
     error_dst_port: Int32
     transport: Int16
-    """IP protocol number (6 TCP, 17 UDP, 132 SCTP, 33 DCCP, 136 UDP-Lite) of the header that gave the ports; -1 where no ports were read."""
+    """IP protocol number (6 TCP, 17 UDP, 132 SCTP, 33 DCCP, 136 UDP-Lite) of the header that gave the ports; -1 where none were read."""
     src_port: Int32
     dst_port: Int32
     payload_length: Int64

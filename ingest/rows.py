@@ -19,7 +19,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 def packet_rows(
-    columns: Columns, *, ingest_id: int, stream: Int32, flow_id: Int32, application: npt.NDArray[np.int16], application_names: list[str], paths: Paths
+    columns: Columns,
+    *,
+    ingest_id: int,
+    stream: Int32,
+    flow_id: Int32,
+    application: npt.NDArray[np.int16],
+    application_names: list[str],
+    paths: Paths,
 ) -> pa.Table:
     """Rows of `packets` for one batch.
 

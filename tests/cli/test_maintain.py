@@ -39,7 +39,9 @@ def warehouse(tmp_path: Path) -> Path:
 def captures(place: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """File names and packet counts that a reader sees."""
     capsys.readouterr()
-    assert run("sql", "-w", place, "select file_name, count(*) from packets join captures using (capture_id) group by all order by all") == 0
+    assert (
+        run("sql", "-w", place, "select file_name, count(*) from packets join captures using (capture_id) group by all order by all") == 0
+    )
     return capsys.readouterr().out.split()[1:]
 
 

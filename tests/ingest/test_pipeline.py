@@ -52,7 +52,8 @@ def count(warehouse: Warehouse, table: str) -> int:
 
 def captures(warehouse: Warehouse) -> list[dict[str, Any]]:
     """Rows of `captures`."""
-    return warehouse.snapshot().captures.to_pylist()
+    rows: list[dict[str, Any]] = warehouse.snapshot().captures.to_pylist()
+    return rows
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from caphouse.ingest.sources import Facts, Source, facts_from_path, find_sources
 from caphouse.warehouse.errors import CaptureError, SourceVanished, UsageError
 from caphouse.warehouse.locations import Location
@@ -273,6 +274,7 @@ class Bucket:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
         import pyarrow.fs as pafs
+
         from caphouse.warehouse import locations
 
         self.filesystem = pafs._MockFileSystem()
