@@ -26,6 +26,16 @@ def dissect_cisco(layer: Layer) -> None:
     layer.hand_on("chdlc.protocol", protocol, np.where(protocol == _OSI, 5, 4), layer.captured > 4)
 
 
+def dissect_cisco_with_direction(layer: Layer) -> None:
+    """One byte of direction before the frame (LINKTYPE_C_HDLC_WITH_DIR)."""
+    layer.require(1).hand_to("chdlc", 1)
+
+
+def dissect_frame_relay_with_direction(layer: Layer) -> None:
+    """The same for frame relay (LINKTYPE_FRELAY_WITH_DIR)."""
+    layer.require(1).hand_to("fr", 1)
+
+
 def dissect_frame_relay(layer: Layer) -> None:
     """Address of two to four octets; then an unnumbered frame with a network layer identifier, or Cisco's own Ethernet type."""
     layer = layer.require(1)
@@ -106,6 +116,8 @@ def _by_identifier(layer: Layer, at: npt.NDArray[np.int64]) -> None:
 PROTOCOLS = (
     Protocol("chdlc", under={"link_type": (104, 112)}, dissect=dissect_cisco, rank=Rank.LINK),
     Protocol("fr", under={"link_type": (107,), "gre.proto": (0x6559,), "sll.hatype": (770,)}, dissect=dissect_frame_relay, rank=Rank.LINK),
+    Protocol("chdlc", key="chdlc_directed", under={"link_type": (205,)}, dissect=dissect_cisco_with_direction, rank=Rank.LINK, shown=False),
+    Protocol("fr", key="fr_directed", under={"link_type": (206,)}, dissect=dissect_frame_relay_with_direction, rank=Rank.LINK, shown=False),
     Protocol("q933"),
     *leaves("fr.nlpid", {0x09: "lmi", 0xB0: "wcp"}),
 )

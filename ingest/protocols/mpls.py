@@ -90,7 +90,8 @@ PROTOCOLS = (
     Protocol(
         "mpls",
         under={
-            "ethertype": (0x8847, 0x8848), "ip.proto": (137,), "gre.proto": (0x8847, 0x8848), "chdlc.protocol": (0x8847, 0x8848),
+            "link_type": (219,), "ethertype": (0x8847, 0x8848), "ip.proto": (137,), "gre.proto": (0x8847, 0x8848),
+            "chdlc.protocol": (0x8847, 0x8848),
             "ppp.protocol": (0x0281, 0x0283), "nsh.next_proto": (5,), "vxlan.next_proto": (5,), "udp.port": (6635,),
         },
         dissect=dissect,

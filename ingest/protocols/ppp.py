@@ -69,13 +69,13 @@ def dissect_with_direction(layer: Layer) -> None:
 PROTOCOLS = (
     Protocol(
         "ppp",
-        under={"gre.proto": (0x880B,), "sll.ltype": (0x0007,), "fr.nlpid": (0xCF,), "osinl.excl": (0xCF,)},
+        under={"sll.ltype": (0x0007,), "fr.nlpid": (0xCF,), "osinl.excl": (0xCF,)},
         dissect=dissect,
         rank=Rank.TAG,
     ),
-    Protocol(
-        "ppp", key="ppp_hdlc", under={"link_type": (9, 50, 204), "gre.proto": (0x8881, 0x88D2)}, dissect=dissect_framed, rank=Rank.LINK
-    ),
+    Protocol("ppp", key="ppp_hdlc", under={"link_type": (9, 50, 204), "gre.proto": (0x880B,)}, dissect=dissect_framed, rank=Rank.LINK),
+    # With the octets stuffed (RFC 1662, section 4.2), which no header in this form can be read from.
+    Protocol("ppp_hdlc", key="ppp_stuffed", under={"gre.proto": (0x8881, 0x88D2)}),
     Protocol("ppp", key="ppp_pppd", under={"link_type": (166,)}, dissect=dissect_with_direction, rank=Rank.LINK, shown=False),
     Protocol("pppoes", under={"ethertype": (0x8864,), "link_type": (51,)}, dissect=dissect_session, rank=Rank.TAG),
     Protocol("lcp", under={"ppp.protocol": (0xC021,), "ethertype": (0xC021,)}, dissect=dissect_lcp),

@@ -1,0 +1,71 @@
+"""Every sample of `made_packets`, against what it says by hand, against tshark, and against its own parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import wireshark
+from decoding import raw, rows
+from made_packets import SAMPLES, Sample
+
+FIELDS = ("protocols", "src", "dst", "src_port", "dst_port", "ipv4_layers", "ipv6_layers")
+COLUMNS = {"src": "src_ip", "dst": "dst_ip"}
+
+
+@pytest.fixture(scope="module")
+def decoded() -> dict[str, dict[str, object]]:
+    """All samples in one batch, by name."""
+    return dict(zip([sample.name for sample in SAMPLES], rows([raw(sample) for sample in SAMPLES]), strict=True))
+
+
+def test_names_of_samples_are_unique() -> None:
+    assert len({sample.name for sample in SAMPLES}) == len(SAMPLES)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_sample_is_what_it_says(sample: Sample, decoded: dict[str, dict[str, object]]) -> None:
+    row = decoded[sample.name]
+    assert {name: row[COLUMNS.get(name, name)] for name in FIELDS} == {name: getattr(sample, name) for name in FIELDS}
+
+
+@pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
+def test_tshark_says_the_same(tmp_path: Path, decoded: dict[str, dict[str, object]]) -> None:
+    samples = [sample for sample in SAMPLES if sample.in_wireshark]
+    for sample, said in zip(samples, wireshark.ask(tmp_path, [raw(sample) for sample in samples]), strict=True):
+        row = decoded[sample.name]
+        # Applications and payload come behind the protocols that are named here.
+        assert (said.protocols + ":").startswith(f"{row['protocols']}:"), sample.name
+        assert said.eth_src == row["eth_src"], sample.name
+        assert said.vlan_id == row["vlan_id"], sample.name
+        if not row["in_icmp_error"]:
+            found = {name: row[COLUMNS.get(name, name)] for name in FIELDS[1:]}
+            assert found == {name: getattr(said, name) for name in FIELDS[1:]}, sample.name
+
+
+def test_tunnels_keep_the_outermost_addresses(decoded: dict[str, dict[str, object]]) -> None:
+    row = decoded["VXLAN in VXLAN"]
+    assert (row["tunnel_src_ip"], row["tunnel_dst_ip"]) == ("10.0.0.1", "10.0.0.2")
+    assert decoded["Ethernet"]["tunnel_src_ip"] == ""
+
+
+def test_what_a_tunnel_carries_is_no_payload(decoded: dict[str, dict[str, object]]) -> None:
+    assert decoded["VXLAN with ARP"]["payload"] == b""
+    assert decoded["GTP signalling"]["payload"] == b""
+    # What is no tunnel after all is payload.
+    assert decoded["not GTP"]["payload"] == b"\x9e\xff\0\4" + bytes(8)
+
+
+def test_an_icmp_error_counts_without_what_it_quotes(decoded: dict[str, dict[str, object]]) -> None:
+    row = decoded["ICMP error"]
+    assert (row["protocols"], row["counted"]) == ("eth:ip:icmp:ip:udp", "eth:ip:icmp")
+    assert (row["in_icmp_error"], row["error_src_port"], row["error_dst_port"]) == (True, 40_000, 53)
+    assert (row["error_src_ip"], row["error_dst_ip"]) == ("10.0.0.2", "10.0.0.1")
+
+
+def test_the_samples_cover_every_protocol_that_is_looked_into(decoded: dict[str, dict[str, object]]) -> None:
+    from caphouse.ingest.protocols import registry
+
+    shown = {name for row in decoded.values() for name in str(row["protocols"]).split(":")}
+    looked_into = {protocol.name for protocol in registry().protocols if protocol.dissect is not None and protocol.shown}
+    assert looked_into - shown == set()
