@@ -188,7 +188,8 @@ class Location:
 
     def open_output(self) -> pa.NativeFile:
         """A stream that writes the file; in object storage it appears, whole, when the stream is closed."""
-        return self.filesystem().open_output_stream(self.path)
+        # Without being told not to, pyarrow packs what is written to a name that ends in .zst, .gz, ...
+        return self.filesystem().open_output_stream(self.path, compression=None)
 
     def open_input(self) -> pa.NativeFile:
         """The file, for reading at random places."""

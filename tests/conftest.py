@@ -1,0 +1,5 @@
+"""Fixtures for all tests."""
+
+from object_storage import azurite, moto, place
+
+__all__ = ["azurite", "moto", "place"]
