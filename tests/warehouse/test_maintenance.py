@@ -16,7 +16,7 @@ import pytest
 from synthetic_warehouse import DAY_NS, FIRST_DAY, Synthetic, capture, capture_id, ingest, live, stage
 
 from caphouse.warehouse import compaction, staging
-from caphouse.warehouse.compaction import compact, small_files
+from caphouse.warehouse.compaction import compact, is_due, small_files
 from caphouse.warehouse.errors import UsageError, WarehouseConflict, WarehouseError
 from caphouse.warehouse.maintenance import export, find_captures, forget, prune, vacuum
 from caphouse.warehouse.store import Warehouse
@@ -44,10 +44,13 @@ def some(warehouse: Warehouse, count: int = 6) -> list[Synthetic]:
     return items
 
 
-def test_compaction_merges_and_changes_no_row(warehouse: Warehouse) -> None:
+def test_compaction_merges_and_changes_no_row(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     some(warehouse)
     before, snapshot = contents(warehouse), warehouse.snapshot()
     assert small_files(snapshot) == 6 * 4, "six tables, two days, three files each"
+    assert not is_due(snapshot)
+    monkeypatch.setattr(compaction, "DUE_FILES", 24)
+    assert is_due(snapshot)
     results = compact(warehouse)
     assert len(results) == 12
     assert all((result.files, result.rows[0]) == ((3, 1), result.rows[1]) for result in results)
@@ -55,6 +58,7 @@ def test_compaction_merges_and_changes_no_row(warehouse: Warehouse) -> None:
     after = warehouse.snapshot()
     assert {name: files.num_rows for name, files in after.actions.items()} == {t.name: 2 for t in TABLES[1:]} | {"captures": 1}
     assert small_files(after) == 0
+    assert not is_due(after)
     assert compact(warehouse) == [], "there is nothing left to do"
     for name in ("packets", "flows"):
         assert all(os.path.exists(uri) for uri in snapshot.uris(name)), "a reader may still have the old files"  # noqa: PTH110
