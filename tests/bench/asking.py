@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import caphouse
 
 from .ingesting import CAPHOUSE, tell
 from .inputs import Inputs
-from .measure import Command, interleaved
+from .measure import Command, Measured, interleaved
 from .text import seconds, table
 
 CAPTURES = (100, 1_000, 10_000)
@@ -46,23 +46,22 @@ def questions() -> dict[str, list[str]]:
 
 def queries(inputs: Inputs, rounds: int) -> Iterator[str]:
     """All questions, of warehouses of growing size; before and after compaction."""
-    yield f"Answers from warehouses of captures of {PACKETS_PER_CAPTURE:,} packets, {rounds} rounds; wall s, fresh processes, warm files"
-    walls: dict[str, dict[str, float]] = {}
+    yield f"Answers from warehouses of captures of {PACKETS_PER_CAPTURE:,} packets, {rounds} rounds; fresh processes, warm files; wall s (cpu s)"
+    taken: dict[str, dict[str, str]] = {}
     headings = ["question"]
     for captures in CAPTURES:
         for name, warehouse in warehouses(inputs.folder.parent / "warehouses", captures).items():
             headings.append(f"{captures:,} {name}")
-            for question, wall in ask(warehouse, rounds).items():
-                walls.setdefault(question, {})[headings[-1]] = wall
-    yield from table(headings, [[question, *(seconds(row[heading]) for heading in headings[1:])] for question, row in walls.items()])
+            for result in ask(warehouse, rounds):
+                taken.setdefault(result.name, {})[headings[-1]] = f"{seconds(result.wall)} ({seconds(result.cpu)})"
+    yield from table(headings, [[question, *(row[heading] for heading in headings[1:])] for question, row in taken.items()])
     yield "wanted at 10,000 captures, compacted: all captures <= 1.0, one day <= 0.3, RTT per server and day <= 0.3, one address <= 0.5;"
     yield "before compaction at most 5 times that"
 
 
-def ask(warehouse: Path, rounds: int) -> Mapping[str, float]:
-    """Seconds that each question takes."""
-    commands = [Command(name, _command(warehouse, arguments)) for name, arguments in questions().items()]
-    return {result.name: result.wall for result in interleaved(commands, rounds, tell)}
+def ask(warehouse: Path, rounds: int) -> list[Measured]:
+    """Ask each question, in turn."""
+    return interleaved([Command(name, _command(warehouse, arguments)) for name, arguments in questions().items()], rounds, tell)
 
 
 def warehouses(folder: Path, captures: int) -> dict[str, Path]:
