@@ -35,8 +35,7 @@ TESTED_PACKETS = 8
 SOURCES = ("sig", "sig+port", "port", "rtp")
 """How a label was found, by the numbers in `Labels.source`."""
 
-_TRANSPORTS = {"tcp": 6, "udp": 17}
-"""IP protocol numbers of the transports that have a table of applications."""
+_TCP, _UDP = 6, 17
 _SYN, _SYN_ACK = 0x02, 0x12
 
 # RTP: a direction passes with this many packets of one synchronisation source, 70 % of whose sequence numbers go on by 1 to 4.
@@ -58,6 +57,25 @@ class Labels:
     application: Int16
     source: Int8
     names: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """The packets of a batch that have payload over TCP or UDP, k of its n.
+
+    Attributes:
+        columns: The batch.
+        packets: int64[k], their indices in the batch.
+        flow: int64[k], their flows.
+        src: int64[k], their source ports, plus 65,536 over UDP.
+        dst: int64[k], their destination ports, likewise.
+    """
+
+    columns: Columns
+    packets: Int64
+    flow: Int64
+    src: Int64
+    dst: Int64
 
 
 @dataclass(slots=True)
@@ -186,12 +204,18 @@ class Applications:
             return labels
         self._state.grow(int(flow_id.max()) + 1)
         with_payload = (columns.payload_length > 0) & (columns.payload_captured != TUNNEL)
-        for over, transport in _TRANSPORTS.items():
-            packets = np.flatnonzero(with_payload & (columns.transport == transport))
+        is_udp = columns.transport == _UDP
+        packets = np.flatnonzero(with_payload & (is_udp | (columns.transport == _TCP)))
+        over = is_udp[packets].astype(np.int64) << 16
+        spoken = _Spoken(
+            columns,
+            packets,
             # Widened once, because each use as an index would do it again.
-            flow = flow_id[packets].astype(np.int64)
-            begins = self._begin(over, columns, packets, flow, flow_id)
-            labels[packets] = self._labels(over, columns, packets, flow, begins)
+            flow_id[packets].astype(np.int64),
+            columns.src_port[packets] + over,
+            columns.dst_port[packets] + over,
+        )
+        labels[packets] = self._labels(spoken, self._begin(spoken, flow_id))
         return labels
 
     def finish(self) -> Labels:
@@ -205,31 +229,27 @@ class Applications:
         source[label < 0] = -1
         return Labels(label, source, self.names)
 
-    def _begin(self, over: str, columns: Columns, packets: Int64, flow: Int64, flow_id: Int32) -> Int64:
+    def _begin(self, spoken: _Spoken, flow_id: Int32) -> Int64:
         """Label by their ports the flows whose first payload is here.
 
         Args:
-            over: 'tcp' or 'udp'.
-            columns: The batch.
-            packets: int64[k], index in the batch of each packet that has payload over this transport.
-            flow: int64[k], their flows.
+            spoken: The packets with payload.
             flow_id: int32[n], the flows of all packets.
 
         Returns:
-            Places in `packets` of those that are the first of their flows.
+            Places in `spoken` of those that are the first of their flows.
         """
         state = self._state
-        new = np.flatnonzero(~state.has_payload[flow])
-        begins = new[state.first_of_each(flow[new])]
-        began, first = flow[begins], packets[begins]
-        if over == "tcp":
-            self._note_syns(columns, flow_id, began, first)
+        new = np.flatnonzero(~state.has_payload[spoken.flow])
+        begins = new[state.first_of_each(spoken.flow[new])]
+        began = spoken.flow[begins]
+        self._note_syns(spoken.columns, flow_id, began, spoken.packets[begins])
         state.has_payload[began] = True
-        src, dst = columns.src_port[first], columns.dst_port[first]
+        src, dst = spoken.src[begins], spoken.dst[begins]
         server = state.server_port[began]
         one = np.where(server < 0, np.minimum(src, dst), server)
-        by_one = self._matcher.by_port(over, one)
-        by_port = np.where(by_one < 0, self._matcher.by_port(over, src + dst - one), by_one)
+        by_one = self._matcher.by_port(one)
+        by_port = np.where(by_one < 0, self._matcher.by_port(src + dst - one), by_one)
         state.by_port[began] = state.label[began] = by_port
         return begins
 
@@ -244,7 +264,7 @@ class Applications:
         """
         state = self._state
         is_syn = (columns.tcp_flags & _SYN_ACK) == _SYN
-        syns = np.flatnonzero(is_syn & (columns.tcp_flags >= 0) & (columns.transport == _TRANSPORTS["tcp"]))
+        syns = np.flatnonzero(is_syn & (columns.tcp_flags >= 0) & (columns.transport == _TCP))
         flow = flow_id[syns]
         state.place[flow] = len(columns)
         state.place[began] = first
@@ -252,31 +272,31 @@ class Applications:
         syns, flow = syns[early][::-1], flow[early][::-1]
         state.server_port[flow] = columns.dst_port[syns]
 
-    def _labels(self, over: str, columns: Columns, packets: Int64, flow: Int64, begins: Int64) -> Int16:
-        """int16[k], the labels of `packets` as known at each of them; the arguments are those of `_begin` and what it gave."""
-        state = self._state
+    def _labels(self, spoken: _Spoken, begins: Int64) -> Int16:
+        """int16[k], the labels of the packets with payload as known at each of them; `begins` is what `_begin` gave."""
+        state, flow = self._state, spoken.flow
         # The first payload proves the protocol of most flows: the other packets of those need not be prepared for a look.
-        first = self._match(over, columns, packets, flow, begins)
+        first = self._match(spoken, begins)
         state.apply(first.take(first.quality != FLOW_TEST))
 
         look = np.flatnonzero(~state.settled[flow])
-        direction = _direction(columns, packets[look])
+        direction = _direction(spoken, look)
         fresh = state.tested[flow[look], direction] < TESTED_PACKETS
         look, direction = look[fresh], direction[fresh]
-        number = state.tested[flow[look], direction] + _rank(flow[look].astype(np.int64) * 2 + direction)
+        number = state.tested[flow[look], direction] + _rank(flow[look] * 2 + direction)
         state.tested[flow[look], direction] = np.minimum(number + 1, TESTED_PACKETS)
         state.settled[flow[look]] |= (state.tested[flow[look]] == TESTED_PACKETS).all(axis=1)
         fresh = number < TESTED_PACKETS
         look, direction = look[fresh], direction[fresh]
 
-        is_first = np.zeros(len(packets), dtype=np.bool_)
+        is_first = np.zeros(len(flow), dtype=np.bool_)
         is_first[begins] = True
-        events = self._match(over, columns, packets, flow, look[~is_first[look]])
+        events = self._match(spoken, look[~is_first[look]])
         maybe_rtp = events.take(events.quality == FLOW_TEST).merge(first.take(first.quality == FLOW_TEST))
         if len(maybe_rtp.flow):
-            directions = np.zeros(len(packets), dtype=np.int8)
+            directions = np.zeros(len(flow), dtype=np.int8)
             directions[look] = direction
-            passed = self._test_rtp(columns, packets, directions, maybe_rtp)
+            passed = self._test_rtp(spoken, directions, maybe_rtp)
             events = events.take(events.quality != FLOW_TEST).merge(passed)
 
         labels = state.label[flow]
@@ -285,25 +305,20 @@ class Applications:
             _relabel(state, labels, flow, changes)
         return labels
 
-    def _match(self, over: str, columns: Columns, packets: Int64, flow: Int64, places: Int64) -> _Events:
+    def _match(self, spoken: _Spoken, places: Int64) -> _Events:
         """What the packets at `places` (int64[m], in order) show by themselves."""
-        chosen = packets[places]
-        captured = np.minimum(columns.payload_captured[chosen], columns.payload_length[chosen])
+        columns, chosen = spoken.columns, spoken.packets[places]
+        length = columns.payload_length[chosen]
+        captured = np.minimum(columns.payload_captured[chosen], length)
         there = captured > 0
-        places, chosen, captured = places[there], chosen[there], captured[there]
-        payloads = Payloads(
-            columns.buffer,
-            columns.payload_offset[chosen],
-            captured,
-            columns.payload_length[chosen],
-            columns.src_port[chosen],
-            columns.dst_port[chosen],
-        )
-        quality, protocol = self._matcher.match(over, payloads)
+        if not there.all():
+            places, chosen, captured, length = places[there], chosen[there], captured[there], length[there]
+        payloads = Payloads(columns.buffer, columns.payload_offset[chosen], captured, length)
+        quality, protocol = self._matcher.match(payloads, spoken.src[places], spoken.dst[places])
         found = quality > NO_MATCH
-        return _Events(places[found], flow[places[found]], quality[found], protocol[found])
+        return _Events(places[found], spoken.flow[places[found]], quality[found], protocol[found])
 
-    def _test_rtp(self, columns: Columns, packets: Int64, directions: Int8, maybe: _Events) -> _Events:
+    def _test_rtp(self, spoken: _Spoken, directions: Int8, maybe: _Events) -> _Events:
         """Go on with RTP's test of the flows and directions that `maybe` belongs to; gives the packets at which one passes.
 
         RTP has no magic value: that packets are RTP shows by a synchronisation source that stays and sequence numbers that go on
@@ -311,12 +326,12 @@ class Applications:
         """
         state = self._state
         direction = directions[maybe.place]
-        at = columns.payload_offset[packets[maybe.place]]
-        payloads = Payloads(columns.buffer, at, at, at, columns.src_port, columns.dst_port)
+        at = spoken.columns.payload_offset[spoken.packets[maybe.place]]
+        payloads = Payloads(spoken.columns.buffer, at, at, at)
         sequence = payloads.number(2, 2).astype(np.uint16)
         source = payloads.number(8, 4).astype(np.uint32)
         passed = np.zeros(len(at), dtype=np.bool_)
-        rank = _rank(maybe.flow.astype(np.int64) * 2 + direction)
+        rank = _rank(maybe.flow * 2 + direction)
         # At most TESTED_PACKETS rounds: within one, each flow and direction has one packet.
         for number in range(int(rank.max()) + 1):
             turn = np.flatnonzero(rank == number)
@@ -355,16 +370,17 @@ def _relabel(state: _State, labels: Int16, flow: Int64, changes: list[tuple[Int6
         labels[packets[later]] = state.value[concerned[later]]
 
 
-def _direction(columns: Columns, packets: Int64) -> Int8:
+def _direction(spoken: _Spoken, places: Int64) -> Int8:
     """int8[m], 0 or 1: which way each packet goes between the two ends of its flow, the same in every batch."""
-    src, dst = columns.src_port[packets], columns.dst_port[packets]
+    src, dst = spoken.src[places], spoken.dst[places]
     direction = (src > dst).astype(np.int8)
     tied = np.flatnonzero(src == dst)
     if len(tied):
+        columns, packets = spoken.columns, spoken.packets[places[tied]]
         addresses = columns.addresses
-        src, dst = columns.src_ip[packets[tied]], columns.dst_ip[packets[tied]]
-        high = addresses.high[src], addresses.high[dst]
-        direction[tied] = (high[0] > high[1]) | (high[0] == high[1]) & (addresses.low[src] > addresses.low[dst])
+        one, other = columns.src_ip[packets], columns.dst_ip[packets]
+        high = addresses.high[one], addresses.high[other]
+        direction[tied] = (high[0] > high[1]) | (high[0] == high[1]) & (addresses.low[one] > addresses.low[other])
     return direction
 
 

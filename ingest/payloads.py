@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Bool, Int32, Int64
+from .columns import Bool, Int64
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -22,30 +22,26 @@ SEARCHED_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class Payloads:
-    """The first payload bytes of packets of one transport.
+    """The first payload bytes of packets.
 
     Attributes:
         buffer: uint8[m], a batch's buffer.
         offset: int64[n], index in `buffer` where each payload begins.
         captured: int64[n], bytes of the payload that are in the buffer.
         length: int64[n], bytes of the payload on the wire.
-        src_port: int32[n].
-        dst_port: int32[n].
     """
 
     buffer: Bytes
     offset: Int64
     captured: Int64
     length: Int64
-    src_port: Int32
-    dst_port: Int32
 
     def __len__(self) -> int:
         return len(self.offset)
 
     def take(self, rows: Int64) -> Payloads:
         """The payloads at `rows` (int64[k])."""
-        return Payloads(self.buffer, self.offset[rows], self.captured[rows], self.length[rows], self.src_port[rows], self.dst_port[rows])
+        return Payloads(self.buffer, self.offset[rows], self.captured[rows], self.length[rows])
 
     def byte(self, at: int) -> Bytes:
         """uint8[n], the byte at `at`."""

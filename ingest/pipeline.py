@@ -23,9 +23,8 @@ from ..warehouse.staging import DataFile, StagedWriter
 from .capture import Ingested, Options, failed_row, ingest_content
 from .content import open_content
 from .decode import DECODER_VERSION
+from .memory import keep_small
 from .sessions import session_of
-from .memory import keep_small
-from .memory import keep_small
 from .sources import Source, find_sources
 
 if TYPE_CHECKING:
@@ -281,7 +280,6 @@ def ingest_chunk(
         threads: Threads that decode and encode large captures.
         progress: Told the packets read so far.
     """
-    keep_small()
     keep_small()
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="caphouse") as pool:
         several = pool if threads > 1 and any(_is_large(source) for source in sources) else None

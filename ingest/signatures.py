@@ -1,7 +1,8 @@
 """Finds which application protocol a packet's payload shows: all signatures against a whole batch of payloads at once.
 
-Every signature of a transport is one bit. For each of the first payload bytes there is a table from the byte's 256 values to the
-signatures that allow it there; likewise from the payload's length, the captured length and the two ports. A row per payload is
+Every signature is one bit. For each of the first payload bytes there is a table from the byte's 256 values to the
+signatures that allow it there; likewise from the payload's length, the captured length, and each of the two ports and its transport.
+A row per payload is
 and-ed over these tables (Baeza-Yates and Gonnet's Shift-And, without the shift), and what is left after a few bytes is next to
 nothing. Only those pairs of payload and signature are looked at in full, signature by signature.
 """
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .application_table import LONGEST_BOUND, TRANSPORTS, Length, Pattern, Protocol, Signature, load_table
-from .columns import Bool, Int16, Int32, Int64
+from .columns import Bool, Int16, Int64
 from .payloads import CHECKS, SEARCHED_BYTES, Payloads
 
 Bits = npt.NDArray[np.uint64]
@@ -38,6 +39,28 @@ _DROP_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True)
+class _Alternative:
+    """A pattern in words of 8 bytes.
+
+    Attributes:
+        end: Payload bytes that must be there.
+        words: Place, value and mask of each word, in network order.
+    """
+
+    end: int
+    words: tuple[tuple[int, int, int], ...]
+
+    @staticmethod
+    def of(pattern: Pattern) -> _Alternative:
+        words = []
+        for start in range(0, len(pattern.value), 8):
+            parts = (part[start : start + 8].ljust(8, b"\0") for part in (pattern.value, pattern.mask))
+            value, mask = (int.from_bytes(part, "big", signed=True) for part in parts)
+            words.append((pattern.at + start, value, mask))
+        return _Alternative(pattern.end, tuple(words))
+
+
+@dataclass(frozen=True, slots=True)
 class _Test:
     """A signature of a protocol, made ready.
 
@@ -51,13 +74,13 @@ class _Test:
 
     protocol: int
     signature: Signature
-    conditions: tuple[tuple[Pattern, ...], ...]
+    conditions: tuple[tuple[_Alternative, ...], ...]
     on_port: int
     off_port: int
 
     @staticmethod
     def of(protocol: int, signature: Signature) -> _Test:
-        open_ = tuple(patterns for patterns in signature.conditions if not _is_exact(patterns))
+        open_ = tuple(tuple(map(_Alternative.of, patterns)) for patterns in signature.conditions if not _is_exact(patterns))
         if signature.check == "rtp":
             return _Test(protocol, signature, open_, FLOW_TEST, FLOW_TEST)
         on_port, off_port = {3: (PROOF_ON_PORT, PROOF), 2: (ON_PORT, OFF_PORT), 1: (WEAK_ON_PORT, NO_MATCH)}[signature.confidence]
@@ -68,11 +91,16 @@ class _Test:
         """Whether it counts for anything off the protocol's own ports."""
         return not self.signature.on_port and self.off_port != NO_MATCH
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether all that the filter leaves matches."""
+        return not self.conditions and self.signature.length is None and self.signature.check is None
+
     def passes(self, payloads: Payloads) -> Bool:
         """bool[n]: which of the payloads that the filter left match."""
         found = np.ones(len(payloads), dtype=np.bool_)
-        for patterns in self.conditions:
-            found &= _matches_any(payloads, patterns)
+        for alternatives in self.conditions:
+            found &= _matches_any(payloads, alternatives)
         if self.signature.length is not None:
             found &= _declares(payloads, self.signature.length)
         if self.signature.check is not None:
@@ -80,18 +108,14 @@ class _Test:
         return found
 
 
-def _matches_any(payloads: Payloads, patterns: tuple[Pattern, ...]) -> Bool:
+def _matches_any(payloads: Payloads, alternatives: tuple[_Alternative, ...]) -> Bool:
     found = np.zeros(len(payloads), dtype=np.bool_)
     read: dict[int, Int64] = {}
-    for pattern in patterns:
-        hit = payloads.captured >= pattern.end
-        for start in range(0, len(pattern.value), 8):
-            at = pattern.at + start
+    for alternative in alternatives:
+        hit = payloads.captured >= alternative.end
+        for at, value, mask in alternative.words:
             if at not in read:
                 read[at] = payloads.words(at)
-            value, mask = (
-                int.from_bytes(part[start : start + 8].ljust(8, b"\0"), "big", signed=True) for part in (pattern.value, pattern.mask)
-            )
             hit &= (read[at] & mask) == value
         found |= hit
     return found
@@ -106,14 +130,14 @@ def _declares(payloads: Payloads, length: Length) -> Bool:
 
 
 class _Filter:
-    """The signatures of one transport as bits."""
+    """The signatures as bits."""
 
     def __init__(self, tests: list[_Test], port_row: Int16, own: Bool) -> None:
         """Build the tables.
 
         Args:
             tests: The signatures, in their order of precedence.
-            port_row: int16[65536], row in `own` of each port.
+            port_row: int16[131072], row in `own` of each TCP port and, after them, of each UDP port.
             own: bool[rows, protocols], which protocols a port belongs to.
         """
         self._tests = tests
@@ -126,7 +150,8 @@ class _Filter:
             [(lengths >= signature.least) & (lengths <= (signature.most or lengths[-1])) for signature in signatures]
         )
         self._by_captured = self._tables([captured >= _needed(signature) for signature in signatures])
-        self._by_port = self._tables([own[:, test.protocol] | test.anywhere for test in tests])
+        is_over = {over: np.isin(np.arange(len(own)), port_row[half << 16 : (half + 1) << 16]) for half, over in enumerate(TRANSPORTS)}
+        self._by_port = self._tables([(own[:, test.protocol] | test.anywhere) & is_over[test.signature.over] for test in tests])
         allowed = np.array([_allowed_bytes(signature) for signature in signatures])
         # The signatures that places after each one in the order have a say on, as tables of a single entry.
         order = _best_order(allowed.mean(axis=2))
@@ -145,19 +170,25 @@ class _Filter:
             tables.append(table)
         return tables
 
-    def matches(self, payloads: Payloads) -> Iterator[tuple[_Test, Int64, Bool]]:
-        """Test after test: the rows of the payloads (int64[k]) that match it, and which of them are on a port of the protocol."""
-        src, dst = self._port_row[payloads.src_port], self._port_row[payloads.dst_port]
-        for test, left in self._left(payloads, src, dst):
-            rows = left[test.passes(payloads.take(left))]
-            yield test, rows, self._own[src[rows], test.protocol] | self._own[dst[rows], test.protocol]
+    def matches(self, payloads: Payloads, src: Int64, dst: Int64) -> Iterator[tuple[_Test, Int64, Bool]]:
+        """Test after test: the rows of the payloads (int64[k]) that match it, and which of them are on a port of the protocol.
 
-    def _left(self, payloads: Payloads, src: Int16, dst: Int16) -> Iterator[tuple[_Test, Int64]]:
+        Args:
+            payloads: Of n packets.
+            src: int64[n], source port, plus 65,536 over UDP.
+            dst: int64[n], destination port, likewise.
+        """
+        src_row, dst_row = self._port_row[src], self._port_row[dst]
+        for test, left in self._left(payloads, src_row, dst_row):
+            rows = left if test.is_decided else left[test.passes(payloads.take(left))]
+            yield test, rows, self._own[src_row[rows], test.protocol] | self._own[dst_row[rows], test.protocol]
+
+    def _left(self, payloads: Payloads, src_row: Int16, dst_row: Int16) -> Iterator[tuple[_Test, Int64]]:
         """What the tables leave: a test, and the rows of the payloads (int64[k]) that may match it."""
         length = np.minimum(payloads.length, LONGEST_BOUND + 1)
         captured = np.minimum(payloads.captured, SEARCHED_BYTES)
         words = [
-            by_length[length] & by_captured[captured] & (by_port[src] | by_port[dst])
+            by_length[length] & by_captured[captured] & (by_port[src_row] | by_port[dst_row])
             for by_length, by_captured, by_port in zip(self._by_length, self._by_captured, self._by_port, strict=True)
         ]
         rows = np.arange(len(payloads))
@@ -179,9 +210,10 @@ class _Filter:
         for number, word in enumerate(self._words):
             left_bits = np.concatenate([part[number] for _, part in finished])
             alive = int(np.bitwise_or.reduce(left_bits))
-            for bit, test in enumerate(self._tests[word : word + 64]):
-                if alive >> bit & 1:
-                    yield test, rows[(left_bits & np.uint64(1 << bit)) != 0]
+            while alive:
+                bit = alive & -alive
+                alive ^= bit
+                yield self._tests[word + bit.bit_length() - 1], rows[(left_bits & np.uint64(bit)) != 0]
 
 
 def _best_order(share: npt.NDArray[np.float64]) -> list[int]:
@@ -242,17 +274,13 @@ class Matcher:
     def __init__(self, protocols: list[Protocol]) -> None:
         self.protocols = protocols
         self.names = [protocol.name for protocol in protocols]
-        self._filters: dict[str, _Filter] = {}
-        self._port_label: dict[str, Int16] = {}
-        for over in TRANSPORTS:
-            port_row, own = _port_rows(protocols, over)
-            tests = [_Test.of(number, signature) for number, protocol in enumerate(protocols) for signature in protocol.signatures]
-            self._filters[over] = _Filter([test for test in tests if test.signature.over == over], port_row, own)
-            label = np.full(1 << 16, -1, dtype=np.int16)
-            for number in reversed(range(len(protocols))):
-                if protocols[number].by_port:
-                    label[list(protocols[number].ports[over])] = number
-            self._port_label[over] = label
+        port_row, own = _port_rows(protocols)
+        tests = [_Test.of(number, signature) for number, protocol in enumerate(protocols) for signature in protocol.signatures]
+        self._filter = _Filter(tests, port_row, own)
+        self._by_port = np.full(2 << 16, -1, dtype=np.int16)
+        for number in reversed(range(len(protocols))):
+            if protocols[number].by_port:
+                self._by_port[_port_keys(protocols[number])] = number
 
     @staticmethod
     @lru_cache(maxsize=4)
@@ -272,23 +300,24 @@ class Matcher:
                 known[list(ports)] = True
         return known
 
-    def by_port(self, over: str, port: Int32) -> Int16:
-        """int16[n]: number of the protocol that a port alone stands for, -1 for none."""
-        return self._port_label[over][port]
+    def by_port(self, port: Int64) -> Int16:
+        """int16[n]: number of the protocol that a port (over UDP plus 65,536) alone stands for, -1 for none."""
+        return self._by_port[port]
 
-    def match(self, over: str, payloads: Payloads) -> tuple[Int16, Int16]:
+    def match(self, payloads: Payloads, src: Int64, dst: Int64) -> tuple[Int16, Int16]:
         """The best match of each payload.
 
         Args:
-            over: 'tcp' or 'udp'.
             payloads: Of n packets; at least one byte of each is captured.
+            src: int64[n], source port, plus 65,536 over UDP.
+            dst: int64[n], destination port, likewise.
 
         Returns:
             int16[n], how good it is (`NO_MATCH` to `PROOF_ON_PORT`), and int16[n], number of the protocol.
         """
         # Better first, then the earlier protocol: both in one number, so that a maximum decides.
         best = np.zeros(len(payloads), dtype=np.int32)
-        for test, rows, on_port in self._filters[over].matches(payloads):
+        for test, rows, on_port in self._filter.matches(payloads, src, dst):
             rank = np.where(on_port, test.on_port << 16, test.off_port << 16) | (0xFFFF - test.protocol)
             # A row is there once, so that plain indexing does.
             best[rows] = np.maximum(best[rows], rank)
@@ -296,12 +325,17 @@ class Matcher:
         return quality, np.where(quality > NO_MATCH, 0xFFFF - (best & 0xFFFF), -1).astype(np.int16)
 
 
-def _port_rows(protocols: list[Protocol], over: str) -> tuple[Int16, Bool]:
-    """For each port a row number, and for each row which protocols have such a port; row 0 is of the ports of none."""
-    ports = sorted({port for protocol in protocols for port in protocol.ports[over]})
-    port_row = np.zeros(1 << 16, dtype=np.int16)
-    port_row[ports] = np.arange(1, len(ports) + 1)
-    own = np.zeros((len(ports) + 1, len(protocols)), dtype=np.bool_)
+def _port_keys(protocol: Protocol) -> list[int]:
+    """The protocol's ports, those of UDP plus 65,536."""
+    return [port + (half << 16) for half, over in enumerate(TRANSPORTS) for port in protocol.ports[over]]
+
+
+def _port_rows(protocols: list[Protocol]) -> tuple[Int16, Bool]:
+    """For each port of both transports a row, and for each row the protocols with such a port; the first two rows are of no protocol."""
+    keys = sorted({key for protocol in protocols for key in _port_keys(protocol)})
+    port_row = np.repeat(np.arange(2, dtype=np.int16), 1 << 16)
+    port_row[keys] = np.arange(2, len(keys) + 2)
+    own = np.zeros((len(keys) + 2, len(protocols)), dtype=np.bool_)
     for number, protocol in enumerate(protocols):
-        own[port_row[list(protocol.ports[over])], number] = True
+        own[port_row[_port_keys(protocol)], number] = True
     return port_row, own

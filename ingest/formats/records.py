@@ -23,7 +23,7 @@ LANE_BYTES = 1 << 16
 """Bytes of one lane: more lanes mean fewer steps, but more guesses, and more memory to look at in each step than the caches hold."""
 LEAST_LANES = 8
 """With fewer lanes a step costs more than walking their records one by one."""
-STEPS = 8
+STEPS = 16
 """Steps between two looks at which lanes have ended."""
 GUESS_BYTES = 1 << 16
 """How far into a lane its first record is searched for."""

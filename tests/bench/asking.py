@@ -46,7 +46,7 @@ def questions() -> dict[str, list[str]]:
 
 def queries(inputs: Inputs, rounds: int) -> Iterator[str]:
     """All questions, of warehouses of growing size; before and after compaction."""
-    yield f"Answers from warehouses of captures of {PACKETS_PER_CAPTURE:,} packets, {rounds} rounds; fresh processes, warm files; wall s (cpu s)"
+    yield f"Answers from warehouses of captures of {PACKETS_PER_CAPTURE:,} packets, {rounds} rounds; fresh processes, warm; wall s (cpu s)"
     taken: dict[str, dict[str, str]] = {}
     headings = ["question"]
     for captures in CAPTURES:

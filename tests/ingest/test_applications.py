@@ -312,7 +312,8 @@ def plain_verdict(packets: list[bytes]) -> list[Label]:
             continue
         if by_port is None:
             first = min(ports) if server is None else server
-            numbers = [int(MATCHER.by_port(over, np.array([port], dtype=np.int32))[0]) for port in (first, sum(ports) - first)]
+            keys = np.array([first, sum(ports) - first]) + (65536 if over == "udp" else 0)
+            numbers = MATCHER.by_port(keys).tolist()
             by_port = next((number for number in numbers if number >= 0), -1)
         direction = (ports[0], content[12:16]) > (ports[1], content[16:20])
         if tested[direction] < TESTED_PACKETS and quality_so_far < 5:
