@@ -249,7 +249,8 @@ class Frames:
                 layer = layer.select(layer.reported >= protocol.quoted_bytes)
             if "udp.port" in protocol.under:
                 # What a tunnel carries is no payload for an application to be found in.
-                self.arrays["payload_captured"][layer.rows] = TUNNEL
+                over_udp = self.arrays["transport"][layer.rows] >= 0
+                self.arrays["payload_captured"][layer.rows[over_udp]] = TUNNEL
             self.layers[layer.rows] += 1
             layer = layer.select(self.layers[layer.rows] <= MAX_LAYERS)
             if not len(layer):

@@ -95,7 +95,7 @@ def rows(packets: Sequence[Raw], decoder: Decoder | None = None, filler: int | N
         row |= {"protocols": paths[int(columns.path[place])], "counted": paths[int(columns.counted_path[place])]}
         row |= {"eth_src": macs[int(columns.eth_src[place])], "eth_dst": macs[int(columns.eth_dst[place])]}
         start, length = int(columns.payload_offset[place]), int(columns.payload_captured[place])
-        row["payload"] = columns.buffer[start : start + length].tobytes() if length else b""
+        row["payload"] = columns.buffer[start : start + length].tobytes() if length > 0 else b""
         found.append(row)
     return found
 
