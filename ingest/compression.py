@@ -18,6 +18,8 @@ HEAD_BYTES = 4096
 """Bytes that `detect` wants to see; a skippable frame may come first, as pzstd writes it."""
 INPUT_BYTES = 1 << 18
 """Compressed bytes that are read in one go."""
+OUTPUT_BYTES = 1 << 16
+"""Uncompressed bytes that one call gives at most: so many are lost where a pipe turns out to be damaged."""
 XZ_MEMORY_BYTES = 256 << 20
 """What the largest preset of xz needs, four times over; a stream that claims to need more is refused."""
 
@@ -29,6 +31,10 @@ class ByteSource(Protocol):
 
     def read_into(self, view: memoryview) -> int:
         """Fill `view` from its beginning; gives the bytes that were read, 0 only at the end."""
+        ...
+
+    def restart(self, position: int) -> bool:
+        """Go back to byte `position`; False where that is impossible, as in a pipe."""
         ...
 
 
@@ -97,13 +103,12 @@ class Decompressing:
         self._chunks = self._decompress()
         self._chunk = b""
         self._given = 0
-        self._wanted = 0
+        self._taken = 0  # bytes of the source
         self._scratch = memoryview(bytearray(INPUT_BYTES))
 
     def read_into(self, view: memoryview) -> int:
         """See `ByteSource`."""
         if not self._chunk:
-            self._wanted = len(view)
             self._chunk = next(self._chunks, b"")
         part = self._chunk[: len(view)]
         view[: len(part)] = part
@@ -113,10 +118,11 @@ class Decompressing:
 
     def _input(self) -> bytes:
         count = self._source.read_into(self._scratch)
+        self._taken += count
         return bytes(self._scratch[:count])
 
     def _decompress(self) -> Iterator[bytes]:
-        """Chunks of at most as many bytes as were wanted when they were made."""
+        """Chunks of a bounded size."""
         magic = MAGIC[self._compression]
         make = _decompressor(self._compression)
         data = self._more(b"", MAGIC_BYTES)
@@ -128,22 +134,50 @@ class Decompressing:
                 self._problem(f"something that is not {self._compression} follows the compressed data", "damaged")
                 return
             stream = make()
+            begin, given = self._taken - len(data), 0
             while not stream.eof:
                 if not data and stream.needs_input and not (data := self._input()):
                     self._problem("the compressed data is cut short", "cut-short")
                     return
                 try:
-                    chunk = stream.decompress(data, self._wanted)
+                    chunk = stream.decompress(data, OUTPUT_BYTES)
                 except Exception as error:  # noqa: BLE001 - each library has its own, of no common base
+                    yield from self._salvage(begin, given)
                     self._problem(f"the compressed data is damaged: {error}", "damaged")
                     return
                 data = b""
                 if chunk:
+                    given += len(chunk)
                     yield chunk
             data = stream.unused_data or b""
             while not (data := data.lstrip(b"\0")) and (data := self._input()):  # some writers fill up with zeros
                 pass
             data = self._more(data, MAGIC_BYTES)
+
+    def _salvage(self, begin: int, given: int) -> Iterator[bytes]:
+        """What the call that failed had decompressed before the damage and lost with its exception.
+
+        The stream is decompressed once more up to there, and then byte by byte.
+
+        Args:
+            begin: Where in the source the stream begins.
+            given: Bytes of it that were given already.
+        """
+        if not self._source.restart(begin):
+            return
+        stream = _Zlib() if self._compression == "gzip" else _decompressor(self._compression)()  # isal reads ahead
+        data = b""
+        rescued = bytearray()
+        try:
+            while not stream.eof and (data or not stream.needs_input or (data := self._input())):
+                chunk = stream.decompress(data, min(given, OUTPUT_BYTES) or 1)
+                data = b""
+                rescued += chunk[given:]
+                given -= min(given, len(chunk))
+        except Exception:  # noqa: BLE001, S110 - the same again
+            pass
+        for start in range(0, len(rescued), OUTPUT_BYTES):
+            yield bytes(rescued[start : start + OUTPUT_BYTES])
 
     def _more(self, data: bytes, least: int) -> bytes:
         """`data`, and so much more that it is `least` bytes long, unless the source ends."""
@@ -165,10 +199,15 @@ class Decompressing:
 
 
 class _Zlib:
-    """`zlib.decompressobj` with the interface of `Decompressor`, for machines that isal has no wheel for."""
+    """`zlib.decompressobj` with the interface of `Decompressor`; for machines that isal has no wheel for, and where it stops too early."""
+
+    _PART_BYTES = 1 << 12
+    """Fed at a time: what zlib does not use comes back as a copy."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=31)
+        self._pending = memoryview(b"")
+        self._part: bytes | memoryview = b""
         self.needs_input = True
 
     @property
@@ -177,11 +216,16 @@ class _Zlib:
 
     @property
     def unused_data(self) -> bytes:
-        return self._stream.unused_data
+        return self._stream.unused_data + bytes(self._pending)
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        chunk = self._stream.decompress(self._stream.unconsumed_tail + data, max(max_length, 0))
-        self.needs_input = not self._stream.unconsumed_tail and len(chunk) < max_length
+        if data:
+            self._pending = memoryview(bytes(self._pending) + data)
+        if not self._part:
+            self._part, self._pending = self._pending[: self._PART_BYTES], self._pending[self._PART_BYTES :]
+        chunk = self._stream.decompress(self._part, max(max_length, 0))
+        self._part = self._stream.unconsumed_tail
+        self.needs_input = not self._part and not self._pending and len(chunk) < max_length
         return chunk
 
 
@@ -197,7 +241,6 @@ class _Zstd:
         self._stream = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
         self._pending = b""
         self._next: Callable[[bytes], int | None] = self._frame_header
-        self._last = False
         self._checksum = False
         self.eof = False
         self.needs_input = True
@@ -234,11 +277,21 @@ class _Zstd:
         header = int.from_bytes(data[:3], "little")
         last = bool(header & 1)
         run_length = header >> 1 & 3 == 1
-        size = 3 + (1 if run_length else header >> 3) + (4 if last and self._checksum else 0)
+        size = 3 + (1 if run_length else header >> 3)
         if len(data) < size:
             return None
-        self.eof = last
+        if last and self._checksum:
+            self._next = self._trailer
+        else:
+            self.eof = last
         return size
+
+    def _trailer(self, data: bytes) -> int | None:
+        """The checksum, apart from the last block, so that the block is given even where it is wrong."""
+        if len(data) < 4:
+            return None
+        self.eof = True
+        return 4
 
 
 def _decompressor(compression: str) -> Callable[[], Decompressor]:

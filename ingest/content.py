@@ -258,6 +258,19 @@ class _RawSource:
             return len(part)
         return self._read_file(view)
 
+    def restart(self, position: int) -> bool:
+        """See `ByteSource`."""
+        try:
+            if not self._file.seekable():
+                return False
+            self._file.seek(self._start + position)
+        except OSError:
+            return False
+        self._head = b""
+        self._left = None if self.size is None else max(self.size - position, 0)
+        self._read = position
+        return True
+
     def _read_file(self, view: memoryview) -> int:
         if self._left is not None:
             view = view[: self._left]

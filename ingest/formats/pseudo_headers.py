@@ -51,29 +51,34 @@ def without_pseudo_headers(batch: PacketBatch) -> PacketBatch:
     """Let the packets of `batch` begin behind their pseudo-headers.
 
     Returns:
-        The batch itself when its link types have none. Else one with offsets and lengths moved and `pseudo_header` set; the times of
-        ERF records are those of their own headers, which are finer than the file's.
+        The batch itself when its link types have none. Else one with offsets and lengths moved and `pseudo_header` set; times and
+        lengths on the wire of ERF records are those of their own headers.
     """
     distinct = np.unique(batch.link_type).tolist()
     if not any(link_type == ERF or link_type in FIXED_BYTES for link_type in distinct):
         return batch
     length = np.zeros(len(batch), dtype=np.int64)
     ts_ns = batch.ts_ns
+    erf = np.empty(0, dtype=np.int64)
     for link_type in distinct:
         rows = np.flatnonzero(batch.link_type == link_type)
         if link_type == ERF:
             length[rows] = erf_header_lengths(batch.buffer, batch.offset[rows], batch.captured_length[rows])
             ts_ns = ts_ns.copy()
-            whole = rows[length[rows] >= _ERF_HEADER_BYTES]
-            ts_ns[whole] = erf_times(batch.buffer, batch.offset[whole])
+            erf = rows[length[rows] >= _ERF_HEADER_BYTES]
+            ts_ns[erf] = erf_times(batch.buffer, batch.offset[erf])
         else:
             length[rows] = FIXED_BYTES.get(link_type, 0)
     length = np.minimum(length, batch.captured_length)
+    captured_length = batch.captured_length - length
+    wire_length = np.maximum(batch.wire_length - length, 0)
+    wire_length[erf] = erf_wire_lengths(batch.buffer, batch.offset[erf])
+    captured_length[erf] = np.minimum(captured_length[erf], wire_length[erf])
     return PacketBatch(
         buffer=batch.buffer,
         offset=batch.offset + length,
-        captured_length=batch.captured_length - length,
-        wire_length=np.maximum(batch.wire_length - length, 0),
+        captured_length=captured_length,
+        wire_length=wire_length,
         ts_ns=ts_ns,
         interface_id=batch.interface_id,
         link_type=batch.link_type,
@@ -113,6 +118,11 @@ def erf_times(buffer: npt.NDArray[np.uint8], offset: Int64) -> Int64:
     # Rounded as Wireshark does, so that the times are equal to the nanosecond.
     nanoseconds = (time["fraction"].astype(np.uint64) * np.uint64(1_000_000_000) + np.uint64(1 << 31)) >> np.uint64(32)
     return time["seconds"].astype(np.int64) * 1_000_000_000 + nanoseconds.astype(np.int64)
+
+
+def erf_wire_lengths(buffer: npt.NDArray[np.uint8], offset: Int64) -> Int64:
+    """The lengths on the wire (int64[m]) in the ERF headers at `offset` (int64[m])."""
+    return (buffer[offset + 14].astype(np.int64) << 8) | buffer[offset + 15]
 
 
 def erf_header_lengths(buffer: npt.NDArray[np.uint8], offset: Int64, available: Int64) -> Int64:
