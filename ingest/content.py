@@ -21,7 +21,7 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from ..warehouse.errors import CaptureError, SourceVanished
-from .compression import HEAD_BYTES, ByteSource, Decompressing, detect
+from .compression import HEAD_BYTES, Decompressing, detect
 from .formats.base import PADDING_BYTES, Problem
 
 READ_BYTES = 1 << 20
@@ -69,7 +69,7 @@ class Content:
         self,
         name: str,
         source: _RawSource,
-        bytes_: ByteSource,
+        bytes_: Decompressing | _RawSource,
         compression: str | None,
         *,
         hash_content: bool,
