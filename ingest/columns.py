@@ -95,6 +95,8 @@ class Columns:
     tcp_window_scale: Int16
     tcp_sack_permitted: Bool
     """Meaningful where `tcp_flags` is not -1."""
+    tcp_header_cut: Bool
+    """Whether a TCP header is not whole: not captured to the end that it states, or stating an impossible one."""
     tcp_ts_val: Int64
     tcp_ts_ecr: Int64
 

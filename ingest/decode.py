@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from .address_table import address_table, mac_texts
 from .columns import TUNNEL, Columns
-from .formats.base import PacketBatch
+from .formats.base import LARGEST_FRAME_LENGTH, PacketBatch
 from .formats.link_types import NO_LINK_TYPE, link_type_name
 from .paths import ROOT, Paths
 from .protocols import NOTHING, Registry, registry
@@ -46,7 +46,7 @@ _DEFAULTS: dict[str, np.generic] = {
     ),
     **dict.fromkeys(("ip_id", "payload_length", "tcp_seq", "tcp_ack", "tcp_ts_val", "tcp_ts_ecr"), np.int64(-1)),
     **dict.fromkeys(("payload_offset", "payload_captured"), np.int64(0)),
-    **dict.fromkeys(("ip_more_fragments", "in_icmp_error", "tcp_sack_permitted"), np.False_),
+    **dict.fromkeys(("ip_more_fragments", "in_icmp_error", "tcp_sack_permitted", "tcp_header_cut"), np.False_),
 }  # fmt: skip
 """The columns that protocols set, and what a packet has where none does."""
 
@@ -126,6 +126,9 @@ class Frames:
         self.arrays = Arrays(size)
         self.path = np.full(size, ROOT, dtype=np.int32)
         self.counted_path = np.full(size, ROOT, dtype=np.int32)
+        self._trees_differ = False
+        """Whether `counted_path` is more than `path` without what is quoted."""
+        self._outside_tree: npt.NDArray[np.bool_] | None = None
         self.layers = np.zeros(size, dtype=np.int16)
         self.src = AddressSlot(size)
         self.dst = AddressSlot(size)
@@ -227,11 +230,39 @@ class Frames:
         self.queue(layer, chosen, length, layer.captured > length)
 
     def show(self, rows: Int64, number: int, *, embedded: bool) -> None:
-        """Add the name of protocol `number` to the paths of the packets `rows`."""
-        path = self.paths.extend(self.path[rows], number)
-        self.path[rows] = path
+        """Add the name of protocol `number` to the paths of the packets `rows`, and its node to their places in the tree."""
+        node = self.registry.nodes[number]
+        if self.registry.protocols[number].shown:
+            path = self.paths.extend(self.path[rows], number)
+            self.path[rows] = path
+            if node == number and not embedded and not self._trees_differ:
+                self.counted_path[rows] = path
+                return
         if not embedded:
-            self.counted_path[rows] = path
+            self._trees_differ = True
+            if node != NOTHING:
+                self.show_node(rows, node)
+
+    def show_node(self, rows: Int64, number: int) -> None:
+        """Add protocol `number` to the packets' places in the tree of Wireshark's Protocol Hierarchy alone."""
+        self._trees_differ = True
+        if self._outside_tree is not None:
+            rows = rows[~self._outside_tree[rows]]
+        self.counted_path[rows] = self.paths.extend(self.counted_path[rows], number)
+
+    def drop_node(self, rows: Int64) -> None:
+        """Take the last node away again."""
+        self._trees_differ = True
+        if self._outside_tree is not None:
+            rows = rows[~self._outside_tree[rows]]
+        self.counted_path[rows] = self.paths.parents(self.counted_path[rows])
+
+    def leave_tree(self, rows: Int64) -> None:
+        """Let nothing that comes further inside be a node."""
+        self._trees_differ = True
+        if self._outside_tree is None:
+            self._outside_tree = np.zeros(len(self.path), dtype=np.bool_)
+        self._outside_tree[rows] = True
 
     def run(self) -> None:
         """Dissect until nothing waits."""
@@ -255,7 +286,7 @@ class Frames:
             layer = layer.select(self.layers[layer.rows] <= MAX_LAYERS)
             if not len(layer):
                 continue
-            if protocol.shown:
+            if protocol.shown or protocol.node:
                 self.show(layer.rows, number, embedded=embedded)
             if protocol.dissect is not None:
                 protocol.dissect(layer)
@@ -324,7 +355,7 @@ class Decoder:
         size = len(batch)
         start = np.zeros(size, dtype=np.int64)
         # Wire lengths are claims (up to 4 GB): they bound what is reported, and never what is read.
-        reported_end = np.maximum(batch.wire_length, batch.captured_length)
+        reported_end = np.minimum(np.maximum(batch.wire_length, batch.captured_length), LARGEST_FRAME_LENGTH)
         everything = Layer(frames, np.arange(size), start, batch.captured_length, reported_end, embedded=False)
         link_types = batch.link_type
         if not size:

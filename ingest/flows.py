@@ -168,6 +168,7 @@ class Flows:
             "ipv4_layers": context["ipv4_layers"],
             "ipv6_layers": context["ipv6_layers"],
             "in_icmp_error": context["in_icmp_error"] != 0,
+            "tcp_header_cut": context["tcp_header_cut"] != 0,
             "error_ip_protocol": quoted_protocol,
             "error_src_port": quoted_src,
             "error_dst_port": quoted_dst,

@@ -41,7 +41,15 @@ NO_MINUTE = -(1 << 28)
 """Minute of packets without a time; int64 nanoseconds reach neither this far nor its opposite."""
 MINUTE_NS = 60_000_000_000
 
-CONTEXT_FIELDS = (("link_type", 17), ("ipv6_layers", 6), ("ipv4_layers", 6), ("ip_protocol", 9), ("ip_version", 3), ("in_icmp_error", 2))
+CONTEXT_FIELDS = (
+    ("link_type", 17),
+    ("ipv6_layers", 6),
+    ("ipv4_layers", 6),
+    ("ip_protocol", 9),
+    ("ip_version", 3),
+    ("in_icmp_error", 2),
+    ("tcp_header_cut", 2),
+)
 """What is packed into a context below the path and above the kind, highest first: names and bits; each value plus one."""
 KIND_BITS = 3
 _PORT_BITS = 17
@@ -162,7 +170,8 @@ def _kinds(columns: Columns) -> npt.NDArray[np.uint8]:
     kind: npt.NDArray[np.uint8] = _KIND_OF[columns.transport + 1]
     # Ports of an outer header stay where the inner packet has none: they are not the ports of its addresses.
     foreign = (columns.transport != columns.ip_protocol) | columns.in_icmp_error
-    cut = (kind == TCP_STREAM) & (columns.tcp_flags < 0)
+    # Wireshark knows a connection from the window on.
+    cut = (kind == TCP_STREAM) & (columns.tcp_window < 0)
     places = np.flatnonzero(((foreign | cut) & (kind != NO_PORTS)) & (kind <= UDP_LITE_STREAM))
     kind[places] = np.where(kind[places] == TCP_STREAM, OTHER_TCP, OTHER_UDP)
     return kind

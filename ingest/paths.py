@@ -29,6 +29,7 @@ class Paths:
         self._children = np.full((64, len(names)), -1, dtype=np.int32)
         self._lock = threading.Lock()
         self._named: dict[str, int] = {}
+        self._parents = [ROOT]
         self.texts: list[str] = [""]
         """Text of each path, by its number."""
 
@@ -56,6 +57,7 @@ class Paths:
                     name = self._names[protocol]
                     before = self.texts[parent]
                     self.texts.append(f"{before}:{name}" if before else name)
+                    self._parents.append(parent)
                 while max(number, parent) >= len(self._children):
                     # A copy, put in place whole: other threads may be reading the old table.
                     self._children = np.vstack([self._children, np.full_like(self._children, -1)])
@@ -68,7 +70,15 @@ class Paths:
             if number is None:
                 number = self._named[text] = len(self.texts)
                 self.texts.append(text)
+                self._parents.append(ROOT)
             return number
+
+    def parents(self, paths: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Numbers of the paths (int32[m]) without their last names."""
+        if not len(paths):
+            return paths
+        with self._lock:
+            return np.array(self._parents, dtype=np.int32)[paths]
 
     def child(self, parent: int, protocol: int) -> int:
         """Number of one path."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ..warehouse.tables import PACKETS
 from .columns import Columns
-from .formats.base import NO_TIME
+from .formats.base import LARGEST_FRAME_LENGTH, NO_TIME
 from .formats.link_types import link_type_name
 from .paths import Paths
 
@@ -49,6 +49,7 @@ def packet_rows(
         "ingest_id": pa.array(np.full(size, ingest_id, dtype=np.int64)),
         "frame_number": pa.array(np.arange(columns.first_frame, columns.first_frame + size, dtype=np.int64)),
         "ts_ns": _with_mask(columns.ts_ns, columns.ts_ns != NO_TIME, pa.int64()),
+        "wire_length": pa.array(np.minimum(columns.wire_length, LARGEST_FRAME_LENGTH)),
         "link_type": _link_types(columns.link_type),
         "protocols": _protocols(columns.path, application, application_names, paths),
         "eth_src": _text(columns.eth_src, columns.macs),

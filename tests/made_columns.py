@@ -53,9 +53,15 @@ class Packet:
     tunnel_src_ip: str | None = None
     tunnel_dst_ip: str | None = None
     in_icmp_error: bool = False
+    tcp_header_cut: bool = False
     error_ip_protocol: int = -1
     error_src_port: int = -1
     error_dst_port: int = -1
+
+    @property
+    def tcp_window(self) -> int:
+        """Any window, where the header was captured as far as that."""
+        return 1024 if self.tcp_flags >= 0 else -1
 
 
 def make_columns(packets: Sequence[Packet], first_frame: int = 1) -> Columns:

@@ -31,7 +31,7 @@ ARCNET_LINUX, USER2, AVS, PPI, ERF, PPP_WITH_DIR, FC_2, FC_2_WITH_DELIMITERS, IP
     242,
 )
 NETLINK, PKTAP, LINUX_SLL2, NULL, TZSP, PPP_PPPD, MPLS = 253, 258, 276, 0, 128, 166, 219
-C_HDLC_WITH_DIR, FRELAY_WITH_DIR, INFINIBAND = 205, 206, 247
+C_HDLC_WITH_DIR, FRELAY_WITH_DIR, INFINIBAND, SITA = 205, 206, 247, 196
 
 
 @dataclass(frozen=True)
@@ -291,6 +291,7 @@ LINKS = (
     inner4("PPP with a direction", PPP_WITH_DIR, b"\1\xff\3\0\x21" + INNER4, "ppp", pseudo_header=1),
     inner4("PPP of pppd", PPP_PPPD, b"\1\xff\3\0\x21" + INNER4, "ppp", in_wireshark=False),
     inner4("Cisco HDLC with a direction", C_HDLC_WITH_DIR, b"\1\x0f\0\x08\0" + INNER4, "chdlc", in_wireshark=False),
+    inner4("SITA with frame relay", SITA, b"\0\0\0\0\x12\x18\x41\3\xcc" + INNER4, "sita:fr", pseudo_header=5),
     inner4("frame relay with a direction", FRELAY_WITH_DIR, b"\1\x18\x41\3\xcc" + INNER4, "fr", in_wireshark=False),
     inner4("MPLS link type", MPLS, mpls(16, payload=INNER4), "mpls", in_wireshark=False),
     inner4("InfiniBand link type", INFINIBAND, infiniband(b"\x08\0\0\0" + INNER4, routed=True), "infiniband", in_wireshark=False),
@@ -469,6 +470,7 @@ TUNNELS = (
     ),
     outer("VXLAN with ARP", over_udp(4789, _VXLAN + ethernet(0x0806, ARP)), "eth:ip:udp:vxlan:eth:arp", 40_000, 4789),
     outer("GTP signalling", over_udp(2123, bytes.fromhex("320100040000000000010000"), 2123), "eth:ip:udp:gtp", 2123, 2123),
+    outer("GTP'", over_udp(3386, bytes.fromhex("1e01000000120000ffffff000000000000000000"), 3386), "eth:ip:udp:gtpprime", 3386, 3386),
     outer("GTP version 2", over_udp(2123, bytes.fromhex("4001000400000100"), 2123), "eth:ip:udp:gtp:gtpv2", 2123, 2123),
     outer("L2TP control", over_udp(1701, bytes.fromhex("c802000c0001000000000000"), 1701), "eth:ip:udp:l2tp", 1701, 1701),
     outer("L2TP over IP, control", over_ip(115, bytes(4) + bytes.fromhex("c803000c00000000")), "eth:ip:l2tp"),
@@ -517,7 +519,8 @@ TUNNELS = (
         "eth:ipv6:data",
         CLIENT6,
         SERVER6,
-        ipv6_layers=1,
+        # As in Wireshark's statistics.
+        ipv6_layers=0,
     ),
     Sample(
         "authentication header, then options",

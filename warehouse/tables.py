@@ -125,7 +125,8 @@ PACKETS = Table(
         Column("tunnel_src_ip", VARCHAR, "Source address of the outermost IP header where there are several, else NULL."),
         Column("tunnel_dst_ip", VARCHAR, "Destination address of the outermost IP header where there are several, else NULL."),
         Column("ipv4_layers", SMALLINT, "IPv4 headers in the packet, those inside ICMP errors not counted.", "headers", encoding=PLAIN, nullable=False),
-        Column("ipv6_layers", SMALLINT, "IPv6 headers in the packet, those inside ICMP errors not counted.", "headers", encoding=PLAIN, nullable=False),
+        Column("ipv6_layers", SMALLINT, "IPv6 headers in the packet; those inside ICMP errors and, as in Wireshark's statistics, that of a later fragment "
+               "not counted.", "headers", encoding=PLAIN, nullable=False),
         Column("ip_protocol", SMALLINT, "Protocol number after the innermost IP header and its extension headers.", encoding=PLAIN),
         Column("ip_ttl", SMALLINT, "Time to live, or hop limit, of the innermost IP header.", "hops"),
         Column("ip_id", BIGINT, "Identification of the innermost IP header; of its fragment header for IPv6.", encoding=DELTA),
@@ -241,7 +242,9 @@ FLOWS = Table(
         INGEST_ID,
         Column("flow_id", INTEGER, "Number of the row in the capture, from 0, in order of first packets.", encoding=DELTA, nullable=False),
         Column("link_type", VARCHAR, "Link type by its LINKTYPE_ name.", nullable=False),
-        Column("protocols", VARCHAR, "Wireshark's protocol names down to the transport layer: 'eth:ip:tcp'.", nullable=False, statistics=True),
+        Column("protocols", VARCHAR, "Wireshark's protocol names down to the transport layer, as its Protocol Hierarchy has them: 'eth:ip:tcp'. They are those "
+               "of `packets`, but for what an ICMP error quotes and for names without a node there (MPLS has one for each label, NFLOG none).",
+               nullable=False, statistics=True),
         Column("transport", VARCHAR, "'TCP', 'UDP', 'SCTP' or 'DCCP' where ports were read, else NULL."),
         Column("ip_version", SMALLINT, "4 or 6: version of the innermost IP header."),
         Column("ip_protocol", SMALLINT, "Protocol number after the innermost IP header and its extension headers."),
@@ -256,8 +259,11 @@ FLOWS = Table(
         Column("tunnel_client_ip", VARCHAR, "Outermost address on the client's side where there are several IP headers, else NULL."),
         Column("tunnel_server_ip", VARCHAR, "Outermost address on the server's side where there are several IP headers, else NULL."),
         Column("ipv4_layers", SMALLINT, "IPv4 headers in each packet, those inside ICMP errors not counted.", "headers", encoding=PLAIN, nullable=False),
-        Column("ipv6_layers", SMALLINT, "IPv6 headers in each packet, those inside ICMP errors not counted.", "headers", encoding=PLAIN, nullable=False),
+        Column("ipv6_layers", SMALLINT, "IPv6 headers in each packet; those inside ICMP errors and, as in Wireshark's statistics, those of later "
+               "fragments not counted.", "headers", encoding=PLAIN, nullable=False),
         Column("in_icmp_error", BOOLEAN, "Whether the packets are ICMP errors that carry the header of another packet.", nullable=False),
+        Column("tcp_header_cut", BOOLEAN, "Whether the TCP headers were not captured to the end that they state, or state an impossible one: "
+               "Wireshark's TCP conversations and endpoints leave such segments out.", nullable=False),
         Column("error_ip_protocol", SMALLINT, "Protocol number of the packets that the ICMP errors are about."),
         Column("error_src_port", INTEGER, "Source port of the packets that the ICMP errors are about."),
         Column("error_dst_port", INTEGER, "Destination port of the packets that the ICMP errors are about."),

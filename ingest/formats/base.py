@@ -21,6 +21,9 @@ BATCH_BYTES = 12 << 20
 BATCH_PACKETS = 24 << 10
 """Upper bound of the packets of one batch."""
 
+LARGEST_FRAME_LENGTH = (1 << 31) - 1
+"""A length on the wire beyond this is damage. Wireshark's `frame.len` stops here, while its hierarchy counts what the record says."""
+
 
 @dataclass(slots=True)
 class Interface:
@@ -68,7 +71,7 @@ class PacketBatch:
         buffer: uint8[m]. At least `PADDING_BYTES` readable bytes follow the end of the last packet.
         offset: int64[n], index in `buffer` where each packet's link-layer header begins.
         captured_length: int64[n], bytes of the packet in the buffer.
-        wire_length: int64[n], bytes of the packet on the wire (never trusted for reading).
+        wire_length: int64[n], bytes of the packet on the wire as the record says (never trusted for reading).
         ts_ns: int64[n], nanoseconds since the epoch; the minimum of int64 where the file holds no time (NULL).
         interface_id: int32[n], index into the reader's `interfaces`.
         link_type: int32[n], LINKTYPE_ number of each packet's interface.

@@ -23,8 +23,6 @@ from .spill import mapped_copy
 FILE_HEADER_BYTES = 128
 LEAST_FILE_HEADER_BYTES = 32
 """Up to the length of the frame table; what follows is not needed."""
-LARGEST_WIRE_LENGTH = (1 << 31) - 1
-"""See `pcap`."""
 
 LINK_TYPES = {0: 1, 1: 1, 2: 6, 3: 10, 6: NETMON_802_11, 7: 101, 8: 101, 9: 101}
 """Media types, with the LINKTYPE_ number of each."""
@@ -148,7 +146,7 @@ class NetMonReader:
             buffer=buffer[low : high + PADDING_BYTES],
             offset=starts + head_bytes + skipped - low,
             captured_length=captured - skipped,
-            wire_length=np.clip(heads["wire"].astype(np.int64) - skipped, 0, LARGEST_WIRE_LENGTH),
+            wire_length=np.maximum(heads["wire"].astype(np.int64) - skipped, 0),
             ts_ns=self._times(buffer, size, heads["delta"], ends, version),
             interface_id=self._interface_ids(link_type, version),
             link_type=link_type,

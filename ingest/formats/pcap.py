@@ -21,8 +21,6 @@ from .registry import Format
 
 PROBE_BYTES = 1 << 20
 """Bytes in which the variant is looked for: three records of the usual largest size."""
-LARGEST_WIRE_LENGTH = (1 << 31) - 1
-"""A length on the wire beyond this is damage; Wireshark counts this many bytes for it, and so do we."""
 
 
 class PcapReader:
@@ -87,7 +85,7 @@ class PcapReader:
             buffer=buffer,
             offset=starts + variant.record_header_bytes + padding,
             captured_length=captured - padding,
-            wire_length=np.minimum(np.maximum(wire - padding, 0), LARGEST_WIRE_LENGTH),
+            wire_length=np.maximum(wire - padding, 0),
             # A fraction of a second or more carries over: the sum is what the two numbers say.
             ts_ns=rows["seconds"].astype(np.int64) * 1_000_000_000 + rows["fraction"].astype(np.int64) * variant.unit_ns,
             interface_id=np.zeros(len(starts), dtype=np.int32),

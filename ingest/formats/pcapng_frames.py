@@ -29,8 +29,6 @@ SYSDIG, SYSDIG_V2, SYSDIG_V2_LARGE = 0x204, 0x216, 0x221
 
 PACKET_KINDS = frozenset({OBSOLETE_PACKET, SIMPLE_PACKET, ENHANCED_PACKET})
 NO_INTERFACE = -1
-LARGEST_WIRE_LENGTH = (1 << 31) - 1
-"""See `pcap`."""
 NETFLIX = 10949
 """Private enterprise number of Netflix, whose custom blocks 1 and 2 count as frames without bytes, and others not at all."""
 UNKNOWN_INTERFACE = "a packet of an interface that is not described"
@@ -201,7 +199,7 @@ def _timed(blocks: Blocks, number: Int64, interfaces: InterfaceColumns, unread: 
     return Frames(
         offset=blocks.starts + 28,
         captured_length=captured,
-        wire_length=np.minimum(blocks.heads["wire"].astype(np.int64), LARGEST_WIRE_LENGTH),
+        wire_length=blocks.heads["wire"].astype(np.int64),
         ts_ns=_times(counts, interface, interfaces),
         interface_id=interface.astype(np.int32),
         link_type=interfaces.link_type[interface].astype(np.int32),
@@ -234,7 +232,7 @@ def _simple(blocks: Blocks, interfaces: InterfaceColumns, unread: list[Unread]) 
     return Frames(
         offset=blocks.starts + 12,
         captured_length=captured,
-        wire_length=np.minimum(wire, LARGEST_WIRE_LENGTH),
+        wire_length=wire,
         ts_ns=np.full(len(wire), NO_TIME, dtype=np.int64),
         interface_id=interface.astype(np.int32),
         link_type=interfaces.link_type[interface].astype(np.int32),
@@ -284,7 +282,7 @@ def _without_interface(blocks: Blocks, head: int, captured: Int64, wire: Int64, 
     return Frames(
         offset=blocks.starts + head,
         captured_length=captured,
-        wire_length=np.minimum(wire, LARGEST_WIRE_LENGTH),
+        wire_length=wire,
         ts_ns=np.full(count, NO_TIME, dtype=np.int64),
         interface_id=np.full(count, NO_INTERFACE, dtype=np.int32),
         link_type=np.full(count, link_type, dtype=np.int32),

@@ -29,8 +29,6 @@ SURVEYOR_LINK_TYPES = LINK_TYPES | {10: 1, 11: 6, 12: 1, 13: 6, 14: 6}
 SURVEYOR_PADDING_BYTES = 16
 """Surveyor puts more than this behind a packet, snoop at most what fills a word up."""
 LARGEST_RECORD_BYTES = 1 << 24
-LARGEST_WIRE_LENGTH = (1 << 31) - 1
-"""See `pcap`."""
 
 _HEAD = np.dtype([(name, ">u4") for name in ("wire", "captured", "record", "drops", "seconds", "microseconds")])
 
@@ -86,7 +84,7 @@ class SnoopReader:
             buffer=window.buffer,
             offset=starts + RECORD_HEADER_BYTES,
             captured_length=captured,
-            wire_length=np.minimum(heads["wire"].astype(np.int64), LARGEST_WIRE_LENGTH),
+            wire_length=heads["wire"].astype(np.int64),
             ts_ns=heads["seconds"].astype(np.int64) * 1_000_000_000 + heads["microseconds"].astype(np.int64) * 1000,
             interface_id=np.zeros(len(starts), dtype=np.int32),
             link_type=np.full(len(starts), self._link_type, dtype=np.int32),

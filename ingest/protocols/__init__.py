@@ -33,6 +33,8 @@ class Registry:
             name = protocol.key or protocol.name
             if name not in self._numbers or (protocol.dissect is not None and protocols[self._numbers[name]].dissect is None):
                 self._numbers[name] = number
+        self.nodes = [self._node(number, protocol) for number, protocol in enumerate(protocols)]
+        """Number of the protocol that is the node of each in the tree; `NOTHING` for none."""
         self._tables: dict[str, npt.NDArray[np.int16]] = {}
         for number, protocol in enumerate(protocols):
             target = number if protocol.dissect is not None else self._numbers[protocol.key or protocol.name]
@@ -43,6 +45,11 @@ class Registry:
                         other = protocols[entries[key]].name
                         raise ValueError(f"{table} {key:#x} is claimed by both {other} and {protocol.name}")
                     entries[key] = target
+
+    def _node(self, number: int, protocol: Protocol) -> int:
+        if protocol.node is None:
+            return number if protocol.shown else NOTHING
+        return self._numbers[protocol.node] if protocol.node else NOTHING
 
     def number(self, name: str) -> int:
         """Number of the protocol `name`."""

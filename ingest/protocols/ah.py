@@ -15,6 +15,10 @@ def dissect(layer: Layer) -> None:
     header = layer.gather(_HEADER)
     if not layer.embedded:
         layer.set("ip_protocol", header["next"])
+        # Wireshark shows it below the IPv6 header, as an extension of that.
+        in_ipv6 = layer.get("ip_version") == 6
+        if in_ipv6.any():
+            layer.drop_node(in_ipv6)
     layer.hand_on("ip.proto", header["next"], header["length"].astype(np.int64) * 4 + 8)
 
 

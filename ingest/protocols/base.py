@@ -50,6 +50,8 @@ class Protocol:
         shown: Whether it is an item of `protocols`.
         key: Name to hand packets to it by, where that is not `name`.
         accept: Tells (bool[m]) which packets really are of this protocol, for those found by a port or another weak sign.
+        node: Key of the protocol that the tree of Wireshark's Protocol Hierarchy has in its place; None where that is this one (none
+            when it is not `shown`), "" for none.
         quoted_bytes: Bytes from which on it is named where an ICMP error quotes it; Wireshark drops the name with less.
         otherwise: Key of the protocol that the others are handed to; "" where they end, unnamed.
     """
@@ -59,6 +61,7 @@ class Protocol:
     dissect: Callable[[Layer], None] | None = None
     rank: int = Rank.LEAF
     shown: bool = True
+    node: str | None = None
     key: str = ""
     accept: Callable[[Layer], Mask] | None = None
     otherwise: str = ""
@@ -175,6 +178,21 @@ class Layer:
         rows = self.rows if where is None else self.rows[where]
         if len(rows):
             self.frames.show(rows, self.frames.registry.number(name), embedded=self.embedded)
+
+    def show_node(self, name: str, where: Mask | None = None) -> None:
+        """Add a protocol to the packets' places in the tree alone (where `where` is true)."""
+        if not self.embedded:
+            self.frames.show_node(self.rows if where is None else self.rows[where], self.frames.registry.number(name))
+
+    def drop_node(self, where: Mask) -> None:
+        """Take the last node away from the packets' places in the tree where `where` is true."""
+        if not self.embedded:
+            self.frames.drop_node(self.rows[where])
+
+    def leave_tree(self, where: Mask | None = None) -> None:
+        """Let nothing that comes further inside be a node of the tree, because Wireshark shows it below an item of this layer."""
+        if not self.embedded:
+            self.frames.leave_tree(self.rows if where is None else self.rows[where])
 
     def hand_to(self, name: str, length: Int64 | int, where: Mask | None = None, *, embedded: bool = False) -> None:
         """Hand the packets to one protocol, `length` bytes further on; `embedded` when it is quoted in an ICMP error."""

@@ -29,6 +29,7 @@ def dissect(layer: Layer) -> None:
     if special.any():
         # Both put a header of their own where Ethernet's is, and the frame behind it.
         fabric_path = header["type"] == _FABRIC_PATH
+        layer.drop_node(special)
         layer.hand_to("cfp", 0, fabric_path)
         layer.hand_to("isl", 0, special & ~fabric_path)
         layer, header = layer.select(~special), header[~special]
@@ -76,7 +77,7 @@ PROTOCOL = Protocol(
     "eth",
     under={
         "link_type": (1,), "ethertype": (0x6558,), "ip.proto": (143,), "gre.proto": (0x6400, 0x6558), "chdlc.protocol": (0x6558,),
-        "nsh.next_proto": (3,), "vxlan.next_proto": (3,), "sll.ltype": (3,), "erf.types.type": (2, 11, 16, 20),
+        "nsh.next_proto": (3,), "vxlan.next_proto": (3,), "sll.ltype": (3,), "sita.proto": (2,), "erf.types.type": (2, 11, 16, 20),
     },
     dissect=dissect,
     rank=Rank.LINK,

@@ -24,20 +24,28 @@ _MAX_EXTENSIONS = 32
 
 def is_gtp(layer: Layer) -> npt.NDArray[np.bool_]:
     """Whether version and message type are ones that are defined."""
-    accepted = layer.captured < 2
-    rest = ~accepted
-    there = layer.select(rest)
+    accepted = layer.captured >= 2
+    there = layer.require(2)
     version = there.byte() >> 5
-    accepted[rest] = (version == 2) | ((version < 2) & _IS_MESSAGE[there.byte(1)])
+    accepted[accepted] = (version == 2) | ((version < 2) & _IS_MESSAGE[there.byte(1)])
     return accepted
 
 
 def dissect(layer: Layer) -> None:
     """Hand on version 2 as such, and the packet in a G-PDU by its IP version."""
     layer = layer.require(1)
-    version = layer.byte() >> 5
-    layer.hand_to("gtpv2", 0, version == 2)
-    layer = layer.select(version < 2).require(_V1_BYTES)
+    second = layer.byte() >> 5 == 2
+    if second.any():
+        layer.drop_node(second)
+        layer.hand_to("gtpv2", 0, second)
+        layer = layer.select(~second)
+    dissect_charging(layer)
+
+
+def dissect_charging(layer: Layer) -> None:
+    """The packet in a G-PDU, which Wireshark looks for at the port of GTP' (3GPP TS 32.295) too."""
+    layer = layer.require(1)
+    layer = layer.select(layer.byte() >> 5 < 2).require(_V1_BYTES)
     if not len(layer):
         return
     header = layer.gather(_HEADER)
@@ -74,5 +82,6 @@ def _skip_extensions(layer: Layer, at: npt.NDArray[np.int64], extended: npt.NDAr
 
 PROTOCOLS = (
     Protocol("gtp", under={"udp.port": (2123, 2152)}, dissect=dissect, rank=Rank.TUNNEL, accept=is_gtp),
+    Protocol("gtpprime", under={"udp.port": (3386,)}, dissect=dissect_charging, rank=Rank.TUNNEL, accept=is_gtp, node="gtp"),
     Protocol("gtpv2"),
 )

@@ -115,7 +115,12 @@ def _by_identifier(layer: Layer, at: npt.NDArray[np.int64]) -> None:
 
 PROTOCOLS = (
     Protocol("chdlc", under={"link_type": (104, 112)}, dissect=dissect_cisco, rank=Rank.LINK),
-    Protocol("fr", under={"link_type": (107,), "gre.proto": (0x6559,), "sll.hatype": (770,)}, dissect=dissect_frame_relay, rank=Rank.LINK),
+    Protocol(
+        "fr",
+        under={"link_type": (107,), "gre.proto": (0x6559,), "sll.hatype": (770,), "sita.proto": (18,)},
+        dissect=dissect_frame_relay,
+        rank=Rank.LINK,
+    ),
     Protocol("chdlc", key="chdlc_directed", under={"link_type": (205,)}, dissect=dissect_cisco_with_direction, rank=Rank.LINK, shown=False),
     Protocol("fr", key="fr_directed", under={"link_type": (206,)}, dissect=dissect_frame_relay_with_direction, rank=Rank.LINK, shown=False),
     Protocol("q933"),

@@ -83,5 +83,5 @@ PROTOCOLS = (
     Protocol("pktap", under={"link_type": (258,)}, dissect=dissect_pktap, rank=Rank.LINK),
     Protocol("user_dlt", under={"link_type": tuple(range(147, 163))}, dissect=dissect_user, rank=Rank.LINK),
     Protocol("ppi", under={"link_type": (192,)}, dissect=dissect_ppi, rank=Rank.LINK),
-    Protocol("pcap_pktdata"),
+    Protocol("pcap_pktdata", node=""),
 )

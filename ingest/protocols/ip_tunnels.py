@@ -15,6 +15,7 @@ _AYIYA_BYTES = 8
 def dissect_amt(layer: Layer) -> None:
     """Hand on the packet by its IP version."""
     layer = layer.require(1)
+    layer.leave_tree()
     kind = layer.byte() & 0x0F
     for number, length in _AMT_HEADERS.items():
         here = layer.select(kind == number).require(length + 1)

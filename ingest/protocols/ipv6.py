@@ -42,7 +42,6 @@ def dissect(layer: Layer) -> None:
         layer.frames.enter_ip(layer.rows)
         layer.frames.src.set_ipv6(layer.rows, header["src_high"], header["src_low"])
         layer.frames.dst.set_ipv6(layer.rows, header["dst_high"], header["dst_low"])
-        layer.frames.arrays["ipv6_layers"][layer.rows] += 1
         layer.set("ip_version", 6)
         layer.set("ip_ttl", header["hops"])
         layer.set("ip_id", -1)
@@ -53,7 +52,9 @@ def dissect(layer: Layer) -> None:
     # A payload length of 0 is nothing but the header, unless segmentation offload left it so for TCP.
     unknown = (length == 0) & (header["next"] == _TCP)
     layer.trim(np.where(unknown, layer.reported_end, layer.start + HEADER_BYTES + length))
-    _hand_on(layer, header["next"].astype(np.int64), HEADER_BYTES)
+    offset = _hand_on(layer, header["next"].astype(np.int64), HEADER_BYTES)
+    if not layer.embedded:
+        layer.frames.arrays["ipv6_layers"][layer.rows] += offset == 0
 
 
 def _set_cut_header(layer: Layer) -> None:
@@ -72,8 +73,12 @@ def dissect_extension(layer: Layer, kind: int) -> None:
     _hand_on(layer, np.full(len(layer), kind, dtype=np.int64), 0)
 
 
-def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> None:
-    """Walk the extension headers, `length` bytes on; `following` (int64[m]) is the first next-header value and is changed."""
+def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int32]:
+    """Walk the extension headers, `length` bytes on; `following` (int64[m]) is the first next-header value and is changed.
+
+    Returns:
+        int32[m], fragment offsets in units of eight bytes.
+    """
     at = np.full(len(layer), length, dtype=np.int64)
     offset = np.zeros(len(layer), dtype=np.int32)
     complete = walk(layer, following, at, offset)
@@ -83,6 +88,7 @@ def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> Non
     layer.hand_to("data", at, go_on & (offset > 0))
     # What follows "no next header" is padding, and Wireshark calls it data.
     layer.hand_to("data", at, complete & (following == _NO_NEXT) & (layer.end > layer.start + at))
+    return offset
 
 
 PROTOCOLS = (

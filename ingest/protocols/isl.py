@@ -18,4 +18,4 @@ def dissect(layer: Layer) -> None:
     layer.hand_to("data", HEADER_BYTES, (kind != _ETHERNET) & (kind != _TOKEN_RING))
 
 
-PROTOCOL = Protocol("isl", dissect=dissect, rank=Rank.LINK, shown=False)
+PROTOCOL = Protocol("isl", dissect=dissect, rank=Rank.LINK, shown=False, node="isl")

@@ -22,10 +22,13 @@ def dissect(layer: Layer) -> None:
     label = np.zeros(len(layer), dtype=np.uint32)
     waiting = np.arange(len(layer))
     found = np.zeros(len(layer), dtype=np.bool_)
-    for _ in range(_MAX_LABELS):
+    for depth in range(_MAX_LABELS):
         waiting = waiting[layer.captured[waiting] >= at[waiting] + 4]
         if not len(waiting):
             break
+        if depth and not layer.embedded:
+            # Each label is a node of the tree.
+            layer.frames.show_node(layer.rows[waiting], layer.frames.registry.number("mpls"))
         entry = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], np.dtype(">u4")).astype(np.uint32)
         at[waiting] += 4
         label[waiting] = entry >> _LABEL_SHIFT
@@ -66,6 +69,7 @@ def dissect_pseudowire(layer: Layer) -> None:
     room = layer.reported - _ETHERNET_BYTES
     is_length = (plain <= MAX_LENGTH) & (plain >= 3) & (plain <= room) & ((room <= 46) | (plain == room))
     without = is_type | (~is_type_behind & is_length)
+    layer.show_node("pweth.cw", ~without)
     layer.hand_to("pwethnocw", 0, without)
     layer.hand_to("pwethcw", 0, ~without)
 
@@ -97,9 +101,12 @@ PROTOCOLS = (
         dissect=dissect,
         rank=Rank.TAG,
     ),
-    Protocol("pwethheuristic", dissect=dissect_pseudowire, rank=Rank.TAG),
+    Protocol("pwethheuristic", dissect=dissect_pseudowire, rank=Rank.TAG, node=""),
     Protocol("pwethcw", dissect=dissect_with_control_word, rank=Rank.TAG),
-    Protocol("pwethnocw", dissect=dissect_without_control_word, rank=Rank.TAG),
+    Protocol("pwethnocw", dissect=dissect_without_control_word, rank=Rank.TAG, node="pweth"),
+    Protocol("pweth"),
+    # The control word is an item of its own there.
+    Protocol("pweth.cw"),
     Protocol("pwach", dissect=dissect_channel, rank=Rank.TAG),
     *leaves(
         "pwach.channel_type",

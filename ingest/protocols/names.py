@@ -34,7 +34,7 @@ PROTOCOLS = (
         },
     ),
     # Frames of 802.11 direct links and fast roaming inside Ethernet: another format, and only named.
-    Protocol("wlan", key="wlan_tunneled", under={"ethertype": (0x890D,)}),
+    Protocol("wlan", key="wlan_tunneled", under={"ethertype": (0x890D,)}, node=""),
     # IP protocol numbers (IANA).
     *leaves(
         "ip.proto",

@@ -30,6 +30,7 @@ def dissect_netfilter(layer: Layer) -> None:
     message = layer.gather(_MESSAGE)
     layer.trim(layer.start + message["length"].astype(np.int64))
     packet = (message["subsystem"] == _LOG_SUBSYSTEM) & (message["type"] == _LOG_PACKET)
+    layer.leave_tree(packet)
     layer.hand_to("nflog", _MESSAGE_BYTES, packet)
 
 

@@ -54,4 +54,4 @@ def dissect(layer: Layer) -> None:
     inside.hand_to("data", payload, there & ~typed & (family != _IPV4) & (family != _IPV6))
 
 
-PROTOCOL = Protocol("nflog", under={"link_type": (239,)}, dissect=dissect, rank=Rank.LINK)
+PROTOCOL = Protocol("nflog", under={"link_type": (239,)}, dissect=dissect, rank=Rank.LINK, node="")

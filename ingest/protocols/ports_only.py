@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Layer, Protocol, Rank
-from .transport import set_ports
+from .transport import PORTS_BYTES, drop_cut_node, set_ports
 
 SCTP = 132
 DCCP = 33
@@ -11,12 +11,14 @@ _SCTP_BYTES = 12
 
 
 def dissect_sctp(layer: Layer) -> None:
-    """Set the ports; less than the common header (RFC 9260, section 3.1) is not taken for one."""
-    set_ports(layer.require(_SCTP_BYTES), SCTP)
+    """Set the ports; a cut common header (RFC 9260, section 3.1) is no node of the tree."""
+    drop_cut_node(layer, _SCTP_BYTES)
+    set_ports(layer, SCTP)
 
 
 def dissect_dccp(layer: Layer) -> None:
     """Set the ports."""
+    drop_cut_node(layer, PORTS_BYTES)
     set_ports(layer, DCCP)
 
 

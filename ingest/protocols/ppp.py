@@ -23,7 +23,9 @@ def dissect_framed(layer: Layer) -> None:
     layer = layer.require(1)
     first = layer.byte()
     cisco = (first == _CISCO_UNICAST) | (first == _CISCO_MULTICAST)
-    layer.hand_to("chdlc", 0, cisco)
+    if cisco.any():
+        layer.drop_node(cisco)
+        layer.hand_to("chdlc", 0, cisco)
     layer, first = layer.select(~cisco), first[~cisco]
     at = np.zeros(len(layer), dtype=np.int64)
     at[first == 0xFF] = 2
@@ -73,7 +75,13 @@ PROTOCOLS = (
         dissect=dissect,
         rank=Rank.TAG,
     ),
-    Protocol("ppp", key="ppp_hdlc", under={"link_type": (9, 50, 204), "gre.proto": (0x880B,)}, dissect=dissect_framed, rank=Rank.LINK),
+    Protocol(
+        "ppp",
+        key="ppp_hdlc",
+        under={"link_type": (9, 50, 204), "gre.proto": (0x880B,), "sita.proto": (7,)},
+        dissect=dissect_framed,
+        rank=Rank.LINK,
+    ),
     # With the octets stuffed (RFC 1662, section 4.2), which no header in this form can be read from.
     Protocol("ppp_hdlc", key="ppp_stuffed", under={"gre.proto": (0x8881, 0x88D2)}),
     Protocol("ppp", key="ppp_pppd", under={"link_type": (166,)}, dissect=dissect_with_direction, rank=Rank.LINK, shown=False),

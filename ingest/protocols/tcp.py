@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
-from .transport import set_payload, set_ports
+from .transport import PORTS_BYTES, drop_cut_node, set_payload, set_ports
 
 _HEADER = np.dtype(
     {
@@ -31,8 +31,10 @@ def dissect(layer: Layer) -> None:
     set_ports(layer, NUMBER)
     if layer.embedded:
         return
-    _set_cut_header(layer)
-    layer = layer.require(HEADER_BYTES)
+    whole = layer.require(HEADER_BYTES)
+    if whole is not layer:
+        _set_cut_header(layer.select(layer.captured < HEADER_BYTES))
+    layer = whole
     if not len(layer):
         return
     header = layer.gather(_HEADER)
@@ -43,6 +45,9 @@ def dissect(layer: Layer) -> None:
     layer.set("tcp_window", header["window"])
     header_length = (offset_flags >> 12).astype(np.int64) * 4
     valid = header_length >= HEADER_BYTES
+    cut = ~valid | (header_length > layer.captured)
+    if cut.any():
+        layer.set("tcp_header_cut", cut)
     if not valid.all():
         layer, header, header_length = layer.select(valid), header[valid], header_length[valid]
     set_payload(layer, header_length)
@@ -55,12 +60,10 @@ def dissect(layer: Layer) -> None:
         _options(layer.frames.arrays, layer.rows[places], header["options"][places], option_bytes[places])
 
 
-def _set_cut_header(layer: Layer) -> None:
+def _set_cut_header(cut: Layer) -> None:
     """Keep the fields of a header that was cut after them."""
-    captured = layer.captured
-    cut = layer.select(captured < HEADER_BYTES)
-    if cut is layer and len(layer) and captured[0] >= HEADER_BYTES:
-        return
+    drop_cut_node(cut, PORTS_BYTES)
+    cut.set("tcp_header_cut", values=True)
     for column, dtype, at in (("tcp_seq", ">u4", 4), ("tcp_ack", ">u4", 8), ("tcp_flags", ">u2", 12), ("tcp_window", ">u2", 14)):
         field = np.dtype(dtype)
         there = cut.require(at + field.itemsize)

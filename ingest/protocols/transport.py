@@ -12,6 +12,16 @@ _OF_ONE_HEADER = (
 _PORTS = np.dtype([("src", ">u2"), ("dst", ">u2")])
 
 
+PORTS_BYTES = 4
+
+
+def drop_cut_node(layer: Layer, length: int) -> None:
+    """Take the transport away from the tree where less than `length` bytes were captured: Wireshark names it, and has no node for it."""
+    cut = layer.captured < length
+    if cut.any():
+        layer.drop_node(cut)
+
+
 def set_ports(layer: Layer, number: int) -> None:
     """Set the ports of every packet of which they were captured.
 
@@ -19,7 +29,7 @@ def set_ports(layer: Layer, number: int) -> None:
         layer: Packets at the transport header.
         number: IP protocol number of the transport.
     """
-    layer = layer.require(4)
+    layer = layer.require(PORTS_BYTES)
     ports = layer.gather(_PORTS)
     if layer.embedded:
         layer.set("error_src_port", ports["src"])
@@ -38,7 +48,8 @@ def _forget(layer: Layer) -> None:
     for column in _OF_ONE_HEADER:
         layer.set(column, -1)
     layer.set("payload_captured", 0)
-    layer.set("tcp_sack_permitted", values=False)
+    for flag in ("tcp_sack_permitted", "tcp_header_cut"):
+        layer.set(flag, values=False)
 
 
 def set_payload(layer: Layer, header_length: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:

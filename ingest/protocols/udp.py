@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Layer, Protocol, Rank
-from .transport import set_payload, set_ports
+from .transport import PORTS_BYTES, drop_cut_node, set_payload, set_ports
 
 _LENGTH = np.dtype({"names": ["length"], "formats": [">u2"], "offsets": [4], "itemsize": 8})
 HEADER_BYTES = 8
@@ -17,7 +17,12 @@ def _dissect(layer: Layer, number: int) -> None:
     set_ports(layer, number)
     if layer.embedded:
         return
-    layer = layer.require(HEADER_BYTES)
+    whole = layer.require(HEADER_BYTES)
+    if whole is not layer:
+        drop_cut_node(layer, PORTS_BYTES)
+        # The ports can be read; Wireshark's statistics leave out a header that is not whole.
+        layer.set("transport", -1, layer.captured < HEADER_BYTES)
+    layer = whole
     if not len(layer):
         return
     if number == NUMBER:
@@ -25,6 +30,7 @@ def _dissect(layer: Layer, number: int) -> None:
         # 0 is a jumbogram's length (RFC 2675, section 4); otherwise 0 to 7 is no length at all.
         valid = ((length == 0) & (layer.reported > 0xFFFF)) | (length >= HEADER_BYTES)
         if not valid.all():
+            layer.set("transport", -1, ~valid)
             layer, length = layer.select(valid), length[valid]
         layer.trim(np.where(length == 0, layer.reported_end, layer.start + length))
     set_payload(layer, np.full(len(layer), HEADER_BYTES, dtype=np.int64))

@@ -34,6 +34,6 @@ def dissect_geneve(layer: Layer) -> None:
 
 PROTOCOLS = (
     Protocol("vxlan", under={"udp.port": (4789,)}, dissect=dissect_vxlan, rank=Rank.TUNNEL),
-    Protocol("vxlan", key="vxlan_gpe", under={"udp.port": (4790,)}, dissect=dissect_vxlan_gpe, rank=Rank.TUNNEL, shown=False),
+    Protocol("vxlan", key="vxlan_gpe", under={"udp.port": (4790,)}, dissect=dissect_vxlan_gpe, rank=Rank.TUNNEL, shown=False, node="vxlan"),
     Protocol("geneve", under={"udp.port": (6081,)}, dissect=dissect_geneve, rank=Rank.TUNNEL),
 )

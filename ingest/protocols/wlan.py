@@ -97,6 +97,7 @@ def _aggregate(layer: Layer, at: npt.NDArray[np.int64]) -> None:
     layer, at = layer.select(there), at[there]
     if not len(layer):
         return
+    layer.leave_tree()
     layer.trim(layer.start + at + _AGGREGATE_HEADER_BYTES + layer.word(at + 12).astype(np.int64))
     layer.hand_to("llc", at + _AGGREGATE_HEADER_BYTES)
 

@@ -67,6 +67,8 @@ select
     stream,
     transport,
     in_icmp_error,
+    tcp_header_cut,
+    ip_version,
     ipv4_layers,
     ipv6_layers,
     src_ip,

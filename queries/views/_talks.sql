@@ -19,6 +19,8 @@ select
     transport,
     stream,
     in_icmp_error,
+    tcp_header_cut,
+    ip_version,
     ipv4_layers,
     ipv6_layers,
     case when first_from_client then client_ip else server_ip end as first_ip,

@@ -25,7 +25,7 @@ with headers as (
         first_ip as a,
         other_ip as b
     from _talks
-    where first_ip is not null and other_ip is not null
+    where first_ip is not null and other_ip is not null and (ip_version = 4 or ipv6_layers > 0)
     union all
     select
         *,

@@ -30,6 +30,7 @@ with ordered as (
         transport = 'TCP'
         and stream is not null
         and not in_icmp_error
+        and not tcp_header_cut
         and first_ip is not null
         and other_ip is not null
 ),

@@ -24,7 +24,7 @@ with headers as (
         packets,
         bytes
     from _directions
-    where src_ip is not null and dst_ip is not null
+    where src_ip is not null and dst_ip is not null and (ip_version = 4 or ipv6_layers > 0)
     union all
     select
         ingest_id,

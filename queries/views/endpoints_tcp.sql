@@ -26,7 +26,7 @@ with ends as (
         0 as rx_packets,
         0 as rx_bytes
     from _directions
-    where transport = 'TCP' and not in_icmp_error
+    where transport = 'TCP' and not in_icmp_error and not tcp_header_cut
     union all
     select
         ingest_id,
@@ -37,7 +37,7 @@ with ends as (
         packets as rx_packets,
         bytes as rx_bytes
     from _directions
-    where transport = 'TCP' and not in_icmp_error
+    where transport = 'TCP' and not in_icmp_error and not tcp_header_cut
 ),
 
 counted as (

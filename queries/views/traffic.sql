@@ -27,6 +27,7 @@ select
     ipv4_layers,
     ipv6_layers,
     in_icmp_error,
+    tcp_header_cut,
     error_ip_protocol,
     error_src_port,
     error_dst_port,

@@ -15,7 +15,6 @@ SHARES = {
     "addresses": 0.999,
     "inner addresses": 0.999,
     "ports": 0.999,
-    "quoted ports": 0.999,
     "rtt": 0.999,
     "initial rtt": 0.999,
 }

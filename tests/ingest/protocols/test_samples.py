@@ -40,6 +40,8 @@ def test_tshark_says_the_same(tmp_path: Path, decoded: dict[str, dict[str, objec
         assert said.vlan_id == row["vlan_id"], sample.name
         if not row["in_icmp_error"]:
             found = {name: row[COLUMNS.get(name, name)] for name in FIELDS[1:]}
+            if row["ip_version"] == 6 and row["ip_fragment_offset"] > 0:  # which its statistics leave out, though it shows the header
+                found["ipv6_layers"] += 1
             assert found == {name: getattr(said, name) for name in FIELDS[1:]}, sample.name
 
 
