@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import harness, oracle, table, tshark
+from . import harness, oracle, table, thresholds, tshark
 
 
 def main() -> int:
@@ -24,9 +24,14 @@ def main() -> int:
         return 2
     describe = tshark.run if arguments.captures else harness.stored
     print(f"tshark {tshark.version() or 'not installed'}; options {' '.join(tshark.OPTIONS)}")
-    for line in table.lines(harness.compare_all(captures, describe), examples=arguments.examples):
+    comparisons = harness.compare_all(captures, describe)
+    for line in table.lines(comparisons, examples=arguments.examples):
         print(line)
-    return 0
+    if arguments.captures:
+        return 0
+    lines = list(thresholds.verdict(comparisons))
+    print("", "Asked of the corpus, and found:", *lines, sep="\n")
+    return int(any(line.endswith(thresholds.MISSED) for line in lines))
 
 
 if __name__ == "__main__":

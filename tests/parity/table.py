@@ -30,12 +30,14 @@ class Total:
         mean: Mean over the captures of each one's share.
         identical: Captures in which nothing differs, those with nothing to compare among them.
         captures: All captures.
+        things: How many things were compared.
     """
 
     share: float | None
     mean: float | None
     identical: int
     captures: int
+    things: int
 
     @property
     def identical_share(self) -> float:
@@ -56,6 +58,7 @@ def _total(agreements: list[Agreement]) -> Total:
         mean=sum(agreement.share or 0.0 for agreement in compared) / len(compared) if compared else None,
         identical=sum(agreement.identical for agreement in agreements),
         captures=len(agreements),
+        things=things,
     )
 
 

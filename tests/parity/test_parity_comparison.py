@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from parity import oracle, printed, table
+from parity import oracle, printed, table, thresholds
 from parity.compare import compare
 from parity.model import Capture, Conversation, Destination, Ends, Frame, Handshake, Node, Ports
 from parity.paths import names, only_quoted, to_transport
@@ -263,3 +263,12 @@ def test_totals_weigh_things_and_captures_and_never_round_up() -> None:
     assert table.percent(total.share) == "99.99"
     assert table.percent(1.0) == "100"
     assert table.percent(None) == "-"
+
+
+def test_the_verdict_says_what_was_reached_and_what_was_missed() -> None:
+    same = compare(Capture(frames=[frame()]), Capture(frames=[frame()]))
+    lines = {line[:18].strip() + "/" + line.split()[-1] for line in thresholds.verdict({"same": same})}
+    assert {"frames/reached", "protocols/reached", "hierarchy/reached", "rtt/compared"} <= lines
+    other = compare(Capture(frames=[frame()]), Capture(frames=[frame("eth:ip:udp", length=61)]))
+    missed = [line for line in thresholds.verdict({"other": other}) if line.endswith(thresholds.MISSED)]
+    assert {line.split()[0] for line in missed} >= {"lengths", "protocols"}
