@@ -69,6 +69,14 @@ def ask(folder: Path, packets: Sequence[Raw]) -> list[Said]:
     return [answers[place] for place in range(len(packets))]
 
 
+def hierarchy(folder: Path, packets: Sequence[Raw]) -> str:
+    """What `-z io,phs` prints of packets of one link type."""
+    path = folder / f"hierarchy of {packets[0].link_type}.pcap"
+    path.write_bytes(pcap(packets[0].link_type, packets))
+    command = ["tshark", *OPTIONS, "-r", str(path), "-q", "-z", "io,phs"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def pcap(link_type: int, packets: Sequence[Raw]) -> bytes:
     """A classic pcap file."""
     parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, link_type)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import wireshark
 from decoding import raw, rows
 from made_packets import SAMPLES, Sample
+from parity import printed
+from parity.paths import names, to_transport
 
 FIELDS = ("protocols", "src", "dst", "src_port", "dst_port", "ipv4_layers", "ipv6_layers")
 COLUMNS = {"src": "src_ip", "dst": "dst_ip"}
@@ -44,6 +47,22 @@ def test_tshark_says_the_same(tmp_path: Path, decoded: dict[str, dict[str, objec
             if sample.name == "IPv6, later fragment":  # its statistics leave it out, though it shows the header
                 expected["ipv6_layers"] -= 1
             assert found == expected, sample.name
+
+
+@pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
+@pytest.mark.parametrize("link_type", sorted({sample.link_type for sample in SAMPLES if sample.in_wireshark}))
+def test_tshark_has_the_same_tree(tmp_path: Path, link_type: int, decoded: dict[str, dict[str, object]]) -> None:
+    samples = [sample for sample in SAMPLES if sample.in_wireshark and sample.link_type == link_type]
+    said = printed.hierarchy(wireshark.hierarchy(tmp_path, [raw(sample) for sample in samples]))
+    found: Counter[tuple[str, ...]] = Counter()
+    for sample in samples:
+        path = names(str(decoded[sample.name]["counted"]))
+        found.update(path[:depth] for depth in range(1, len(path) + 1))
+    expected = {path: node.frames for path, node in said.items()}
+    # Applications are not compared.
+    assert {path: count for path, count in found.items() if to_transport(path) == path} == {
+        path: count for path, count in expected.items() if to_transport(path) == path
+    }
 
 
 def test_tunnels_keep_the_outermost_addresses(decoded: dict[str, dict[str, object]]) -> None:
