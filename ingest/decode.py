@@ -126,6 +126,7 @@ class Frames:
         self.arrays = Arrays(size)
         self.path = np.full(size, ROOT, dtype=np.int32)
         self.counted_path = np.full(size, ROOT, dtype=np.int32)
+        self._any_cut = bool((batch.captured_length < batch.wire_length).any())
         self._trees_differ = False
         """Whether `counted_path` is more than `path` without what is quoted."""
         self._outside_tree: npt.NDArray[np.bool_] | None = None
@@ -288,6 +289,10 @@ class Frames:
                 continue
             if protocol.shown or protocol.node:
                 self.show(layer.rows, number, embedded=embedded)
+                if self._any_cut and not embedded and self.registry.nodes[number] != NOTHING:
+                    cut = layer.captured < protocol.node_bytes
+                    if cut.any():
+                        self.drop_node(layer.rows[cut])
             if protocol.dissect is not None:
                 protocol.dissect(layer)
 

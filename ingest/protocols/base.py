@@ -52,6 +52,7 @@ class Protocol:
         accept: Tells (bool[m]) which packets really are of this protocol, for those found by a port or another weak sign.
         node: Key of the protocol that the tree of Wireshark's Protocol Hierarchy has in its place; None where that is this one (none
             when it is not `shown`), "" for none.
+        node_bytes: Captured bytes from which on it is a node of that tree; Wireshark shows no header that was cut before its item was made.
         quoted_bytes: Bytes from which on it is named where an ICMP error quotes it; Wireshark drops the name with less.
         otherwise: Key of the protocol that the others are handed to; "" where they end, unnamed.
     """
@@ -62,6 +63,7 @@ class Protocol:
     rank: int = Rank.LEAF
     shown: bool = True
     node: str | None = None
+    node_bytes: int = 1
     key: str = ""
     accept: Callable[[Layer], Mask] | None = None
     otherwise: str = ""

@@ -81,4 +81,5 @@ PROTOCOL = Protocol(
     },
     dissect=dissect,
     rank=Rank.LINK,
+    node_bytes=HEADER_BYTES,
 )  # fmt: skip

@@ -37,6 +37,6 @@ def dissect_v6(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("icmp", under={"ip.proto": (1,)}, dissect=dissect, rank=Rank.TRANSPORT, quoted_bytes=6),
+    Protocol("icmp", under={"ip.proto": (1,)}, dissect=dissect, rank=Rank.TRANSPORT, node_bytes=6, quoted_bytes=6),
     Protocol("icmpv6", under={"ip.proto": (58,)}, dissect=dissect_v6, rank=Rank.TRANSPORT),
 )

@@ -28,9 +28,10 @@ PROTOCOLS = (
         under={"ip.proto": (SCTP,), "udp.port": (9899,)},
         dissect=dissect_sctp,
         rank=Rank.TRANSPORT,
+        node_bytes=0,
         quoted_bytes=_SCTP_BYTES,
     ),
     # Without IP there are no addresses that the ports could belong to.
     Protocol("sctp", key="sctp_without_ip", under={"link_type": (248,)}),
-    Protocol("dccp", under={"ip.proto": (DCCP,)}, dissect=dissect_dccp, rank=Rank.TRANSPORT, quoted_bytes=4),
+    Protocol("dccp", under={"ip.proto": (DCCP,)}, dissect=dissect_dccp, rank=Rank.TRANSPORT, node_bytes=0, quoted_bytes=4),
 )

@@ -127,4 +127,4 @@ def _set_option(
         arrays["tcp_ts_ecr"][rows] = number(6, 4)
 
 
-PROTOCOL = Protocol("tcp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT, quoted_bytes=4)
+PROTOCOL = Protocol("tcp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT, node_bytes=0, quoted_bytes=4)

@@ -48,6 +48,6 @@ def dissect_lite(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("udp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT, quoted_bytes=4),
-    Protocol("udplite", under={"ip.proto": (NUMBER_LITE,)}, dissect=dissect_lite, rank=Rank.TRANSPORT, quoted_bytes=4),
+    Protocol("udp", under={"ip.proto": (NUMBER,)}, dissect=dissect, rank=Rank.TRANSPORT, node_bytes=0, quoted_bytes=4),
+    Protocol("udplite", under={"ip.proto": (NUMBER_LITE,)}, dissect=dissect_lite, rank=Rank.TRANSPORT, node_bytes=0, quoted_bytes=4),
 )

@@ -25,6 +25,6 @@ def dissect_service_tag(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("vlan", under={"ethertype": (0x8100, 0x9100)}, dissect=dissect, rank=Rank.TAG),
+    Protocol("vlan", under={"ethertype": (0x8100, 0x9100)}, dissect=dissect, rank=Rank.TAG, node_bytes=2),
     Protocol("ieee8021ad", under={"ethertype": (0x88A8,)}, dissect=dissect_service_tag, rank=Rank.TAG),
 )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import wireshark
-from decoding import raw, rows
-from made_packets import SAMPLES, Sample
+from decoding import Raw, raw, rows
+from made_packets import ETHERNET, SAMPLES, Sample, ethernet, ipv4, tcp, udp
 from parity import printed
 from parity.paths import names, to_transport
 
@@ -51,12 +51,24 @@ def test_tshark_says_the_same(tmp_path: Path, decoded: dict[str, dict[str, objec
 
 @pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
 @pytest.mark.parametrize("link_type", sorted({sample.link_type for sample in SAMPLES if sample.in_wireshark}))
-def test_tshark_has_the_same_tree(tmp_path: Path, link_type: int, decoded: dict[str, dict[str, object]]) -> None:
-    samples = [sample for sample in SAMPLES if sample.in_wireshark and sample.link_type == link_type]
-    said = printed.hierarchy(wireshark.hierarchy(tmp_path, [raw(sample) for sample in samples]))
+def test_tshark_has_the_same_tree(tmp_path: Path, link_type: int) -> None:
+    check_tree(tmp_path, [raw(sample) for sample in SAMPLES if sample.in_wireshark and sample.link_type == link_type])
+
+
+@pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
+@pytest.mark.parametrize("payload", [tcp(), udp(1111, 2222, b"12345678"), bytes(28)], ids=["TCP", "UDP", "SCTP"])
+def test_tshark_has_the_same_tree_of_headers_that_were_cut(tmp_path: Path, payload: bytes) -> None:
+    number = {20: 6, 16: 17, 28: 132}[len(payload)]
+    whole = ethernet(0x8100, b"\0\1\x08\0" + ipv4(number, payload))
+    check_tree(tmp_path, [Raw(ETHERNET, whole[:length], len(whole)) for length in range(1, len(whole))])
+
+
+def check_tree(folder: Path, packets: list[Raw]) -> None:
+    """Compare the places of packets of one link type in the protocol hierarchy with those that tshark gives them."""
+    said = printed.hierarchy(wireshark.hierarchy(folder, packets))
     found: Counter[tuple[str, ...]] = Counter()
-    for sample in samples:
-        path = names(str(decoded[sample.name]["counted"]))
+    for row in rows(packets):
+        path = names(str(row["counted"]))
         found.update(path[:depth] for depth in range(1, len(path) + 1))
     expected = {path: node.frames for path, node in said.items()}
     # Applications are not compared.
