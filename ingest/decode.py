@@ -258,6 +258,12 @@ class Frames:
             rows = rows[~self._outside_tree[rows]]
         self.counted_path[rows] = self.paths.parents(self.counted_path[rows])
 
+    def _drop_cut_nodes(self, layer: Layer, number: int) -> None:
+        """Take the node of protocol `number`, just shown, away where too little of the header was captured for Wireshark to make it."""
+        cut = layer.captured < self.registry.protocols[number].node_bytes
+        if self.registry.nodes[number] != NOTHING and cut.any():
+            self.drop_node(layer.rows[cut])
+
     def leave_tree(self, rows: Int64) -> None:
         """Let nothing that comes further inside be a node."""
         self._trees_differ = True
@@ -289,10 +295,8 @@ class Frames:
                 continue
             if protocol.shown or protocol.node:
                 self.show(layer.rows, number, embedded=embedded)
-                if self._any_cut and not embedded and self.registry.nodes[number] != NOTHING:
-                    cut = layer.captured < protocol.node_bytes
-                    if cut.any():
-                        self.drop_node(layer.rows[cut])
+                if self._any_cut and not embedded:
+                    self._drop_cut_nodes(layer, number)
             if protocol.dissect is not None:
                 protocol.dissect(layer)
 
