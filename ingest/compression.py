@@ -157,27 +157,38 @@ class Decompressing:
     def _salvage(self, begin: int, given: int) -> Iterator[bytes]:
         """What the call that failed had decompressed before the damage and lost with its exception.
 
-        The stream is decompressed once more up to there, and then byte by byte.
+        The stream is decompressed once more: as before up to the input that was fed last, then byte by byte, in and out, so that the
+        last good byte and the damage never meet in one call. How the source cuts its pieces makes no difference then.
 
         Args:
             begin: Where in the source the stream begins.
             given: Bytes of it that were given already.
         """
-        if not self._source.restart(begin):
+        last = max(self._taken - INPUT_BYTES, begin)
+        if self._compression == "zstd" or not self._source.restart(begin):  # a block of zstd decompresses whole or not at all
             return
+        self._taken = begin
         stream = _Zlib() if self._compression == "gzip" else _decompressor(self._compression)()  # isal reads ahead
-        data = b""
         rescued = bytearray()
-        try:
-            while not stream.eof and (data or not stream.needs_input or (data := self._input())):
-                chunk = stream.decompress(data, min(given, OUTPUT_BYTES) or 1)
-                data = b""
-                rescued += chunk[given:]
-                given -= min(given, len(chunk))
-        except Exception:  # noqa: BLE001, S110 - the same again
-            pass
-        for start in range(0, len(rescued), OUTPUT_BYTES):
-            yield bytes(rescued[start : start + OUTPUT_BYTES])
+        while not stream.eof and (data := self._input()):
+            bulk = max(last - (self._taken - len(data)), 0)
+            for piece in (data[:bulk], *(bytes((byte,)) for byte in data[bulk:])):
+                fed = piece
+                while not stream.eof and (fed or not stream.needs_input):
+                    try:
+                        chunk = stream.decompress(fed, min(given, OUTPUT_BYTES) or 1)
+                    except Exception:  # noqa: BLE001 - the same again
+                        if rescued:
+                            yield bytes(rescued)
+                        return
+                    fed = b""
+                    rescued += chunk[given:]
+                    given -= min(given, len(chunk))
+                    if len(rescued) >= OUTPUT_BYTES:
+                        yield bytes(rescued)
+                        rescued.clear()
+        if rescued:
+            yield bytes(rescued)
 
     def _more(self, data: bytes, least: int) -> bytes:
         """`data`, and so much more that it is `least` bytes long, unless the source ends."""
