@@ -7,7 +7,7 @@ come as one column through the Arrow library that deltalake brings.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,6 +22,9 @@ _TEXT: dict[str, str] = {
 }
 """Text of a value by the type of its column; only text can hold what CSV puts in quotes."""
 
+_FOREIGN = "C Data interface error: "
+"""Before the engine's own message, when that comes through Arrow's interface between libraries."""
+
 
 def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[list[str]] | None:
     """Lines of CSV, without the header.
@@ -30,7 +33,8 @@ def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[list[str]] | None:
         relation: Any rows.
 
     Returns:
-        Lists of lines; None where a column has a type, or a name that another has too, for which this module knows no text.
+        Lists of lines; None where a column has a type, or a name that another has too, for which this module knows no text. While
+        they are read, `duckdb.Error` is raised for what the engine cannot do.
     """
     names, kinds = relation.columns, [str(kind) for kind in relation.types]
     if len({name.lower() for name in names}) < len(names) or not _TEXT.keys() >= set(kinds):
@@ -45,7 +49,15 @@ def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[list[str]] | None:
 
 
 def _lists(lines: duckdb.DuckDBPyRelation) -> Iterator[list[str]]:
+    import duckdb
     from arro3.core import RecordBatchReader
 
-    for batch in RecordBatchReader.from_arrow(lines):
-        yield batch.column(0).to_pylist()
+    try:
+        for batch in RecordBatchReader.from_arrow(lines):
+            yield cast("list[str]", batch.column(0).to_pylist())
+    except Exception as error:
+        # What goes wrong while rows are made arrives as text alone.
+        text = str(error).removeprefix(_FOREIGN)
+        if len(text) == len(str(error)):
+            raise
+        raise (duckdb.IOException if text.startswith("IO Error") else duckdb.Error)(text) from error

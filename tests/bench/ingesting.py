@@ -112,8 +112,8 @@ def projection(alone: float, together: float, cores: int, packets: int) -> Itera
         yield "one core only: no projection"
         return
     ordered = min(max(0.0, (together - alone / cores) / (1 - 1 / cores)), alone)
-    yield f"in order (start-up, walk, streams, commit), by Amdahl's law: {seconds(ordered)} s of {seconds(alone)} s; however many cores there"
-    yield f"are, no more than {packets / max(ordered, 1e-9) / 1000:,.0f} kpackets/s"
+    yield f"in order (start-up, walk, streams, commit), by Amdahl's law: {seconds(ordered)} s of {seconds(alone)} s;"
+    yield f"however many cores there are, no more than {packets / max(ordered, 1e-9) / 1000:,.0f} kpackets/s"
     for count in CORES:
         wall = ordered + (alone - ordered) / count
         yield f"projected for {count} cores: {seconds(wall)} s, {packets / wall / 1000:,.0f} kpackets/s"
