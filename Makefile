@@ -5,6 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# For bench: runs of each command, and what to measure; everything but the 10 GB of "long" when left out.
+ROUNDS := $(if $(QUICK),1,7)
+PARTS :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench parity readme clean
 
@@ -44,7 +48,7 @@ parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's an
 	PYTHONPATH=tests $(BIN)/python -m parity
 
 bench: $(VENV)/.run ## measure speed, memory and size, beside the peers that are installed
-	PYTHONPATH=tests $(BIN)/python -m bench
+	PYTHONPATH=tests $(BIN)/python -m bench --rounds $(ROUNDS) $(PARTS)
 
 readme: $(VENV)/.test ## write the outputs and the reference in README.md anew
 	PYTHONPATH=tests $(BIN)/python -m readme

@@ -33,12 +33,12 @@ def sql(
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     else:
         text = sys.stdin.read() if query == "-" else query or ""
-    from .output import BATCH_ROWS, Presentation, choose, write
+    from .output import Presentation, choose, write_relation
 
     choose(form, output)
     with open_session(warehouse, sandbox=sandbox) as session:
-        rows = session.sql(text, **_values(parameters or [])).to_arrow_reader(BATCH_ROWS)
-        write(rows, form, output, Presentation())
+        rows = session.sql(text, **_values(parameters or []))
+        write_relation(rows, form, output, Presentation())
     return ExitCode.FINE
 
 

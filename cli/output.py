@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO, UnsupportedOperation
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..warehouse.errors import UsageError
 from .options import Format
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 _SUFFIXES = {
@@ -33,6 +35,8 @@ _SUFFIXES = {
 }
 
 BATCH_ROWS = 65_536
+
+_NEEDS_QUOTES = re.compile(r'^$|[",\r\n]|^ | $')
 
 
 class ReaderLeft(Exception):
@@ -102,6 +106,29 @@ def write(reader: pa.RecordBatchReader, form: Format | None, output: Path | None
             file.write(render(reader, presentation, width=width).encode())
 
 
+def write_relation(
+    relation: duckdb.DuckDBPyRelation, form: Format | None, output: Path | None, presentation: Presentation | None = None
+) -> None:
+    """Writes the rows of a relation, as `write` does: CSV of the usual types without loading pyarrow."""
+    from ..queries import csv_lines
+
+    batches = csv_lines.batches(relation) if choose(form, output) is Format.CSV else None
+    if batches is None:
+        write(relation.to_arrow_reader(BATCH_ROWS), form, output, presentation)
+        return
+    show = _shown(terminal=output is None and sys.stdout.isatty())
+    with _destination(output) as file:
+        file.write((show(_csv_header(relation.columns)) + "\n").encode())
+        for lines in batches:
+            if lines:
+                file.write(("\n".join(lines if show is str else map(show, lines)) + "\n").encode())
+
+
+def _csv_header(names: Iterable[str]) -> str:
+    """The first line of CSV."""
+    return ",".join('"' + name.replace('"', '""') + '"' if _NEEDS_QUOTES.search(name) else name for name in names)
+
+
 @contextlib.contextmanager
 def _destination(output: Path | None) -> Iterator[BinaryIO]:
     if output is None:
@@ -143,14 +170,12 @@ def _write_parquet(reader: pa.RecordBatchReader, file: BinaryIO) -> None:
 
 
 def _write_csv(reader: pa.RecordBatchReader, file: BinaryIO, *, terminal: bool) -> None:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     from . import values
 
     show = _shown(terminal=terminal)
-    header = [values.quoted(pa.array([name], pa.string()))[0].as_py() for name in reader.schema.names]
-    file.write((show(",".join(header)) + "\n").encode())
+    file.write((show(_csv_header(reader.schema.names)) + "\n").encode())
     alone = len(reader.schema.names) == 1
     for batch in reader:
         if not batch.num_rows:

@@ -68,14 +68,14 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
     ]
 
     def run(warehouse: str, form: Format | None, output: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - as the header declares
-        from .output import BATCH_ROWS, Presentation, choose, write
+        from .output import Presentation, choose, write_relation
 
         choose(form, output)
         given |= {name: given[name] or () for name in ("host", "capture")}
         with open_session(warehouse) as session:
             relation = session.report(definition.name, **given)
             units = {name: doc.unit for name in relation.columns if (doc := definition.column(name)) and doc.unit}
-            write(relation.to_arrow_reader(BATCH_ROWS), form, output, Presentation(definition.title, units, definition.layout))
+            write_relation(relation, form, output, Presentation(definition.title, units, definition.layout))
         return ExitCode.FINE
 
     parameters = [*own, *shared, *places]

@@ -102,8 +102,9 @@ _HEX = pa.array([f"{number:02x}" for number in range(256)])
 
 
 def _joined(octets: list[npt.NDArray[np.uint8]], texts: pa.StringArray, separator: str) -> pa.Array:
+    # Typed, as all text given to pyarrow for every capture: to find the type of text it looks for dateutil each time.
     parts = [texts.take(pa.array(octet)) for octet in octets]
-    return pc.binary_join_element_wise(*parts, separator)
+    return pc.binary_join_element_wise(*parts, pa.scalar(separator, pa.string()))
 
 
 def ipv4_texts(addresses: npt.NDArray[np.uint32]) -> pa.Array:

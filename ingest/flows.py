@@ -145,9 +145,9 @@ class Flows:
             totals, minutes = count_rows(sums.of_flows(part), from_client)
             columns = totals | self._rows(part, from_client[part], path_texts, book.text)
             columns |= {
-                "role_source": texts_or_null(role_source[part], pa.array(ROLE_SOURCES)),
+                "role_source": texts_or_null(role_source[part], pa.array(ROLE_SOURCES, pa.string())),
                 "application": texts_or_null(labels.application[part], pa.array(labels.names, pa.string())),
-                "application_source": texts_or_null(labels.source[part], pa.array(LABEL_SOURCES)),
+                "application_source": texts_or_null(labels.source[part], pa.array(LABEL_SOURCES, pa.string())),
             }
             yield _in_order(columns, FLOWS), _in_order(minutes, FLOW_MINUTES)
 

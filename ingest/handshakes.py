@@ -109,7 +109,7 @@ class Handshakes:
                     records["syn_ack_count"][stream - part.start] += syn_acks
                     records["retransmitted"][stream - part.start] = True
             columns = self._columns(part, records, last_ts_ns)
-            texts = {"status": pa.array(STATUSES), "client_ip": book.text, "server_ip": book.text}
+            texts = {"status": pa.array(STATUSES, pa.string()), "client_ip": book.text, "server_ip": book.text}
             yield pa.table(
                 {
                     field.name: _column(columns[field.name], field, texts.get(field.name))

@@ -16,8 +16,9 @@ from . import catalog, relations
 from .scope import MINUTE_NS, Range, Scope
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import duckdb
-    import pyarrow as pa
 
 EVERYTHING = Scope()
 
@@ -27,13 +28,15 @@ _ROW_TIMES = {"packets": "ts_ns", "handshakes": "first_ts_ns"}
 class Snapshot(Protocol):
     """What the engine needs of `warehouse.snapshot.Snapshot`."""
 
-    @property
-    def captures(self) -> pa.Table:
-        """All rows of `captures`, stored columns."""
-        ...
-
-    def uris(self, table: str, *, time_range_ns: Range | None = None, ingest_ids: Collection[int] | None = None) -> list[str]:
-        """Paths or URIs of the table's files that may hold rows of that time and of these ingests."""
+    def uris(
+        self,
+        table: str,
+        *,
+        time_range_ns: Range | None = None,
+        ingest_ids: Collection[int] | None = None,
+        days: Collection[dt.date | None] | None = None,
+    ) -> list[str]:
+        """Paths or URIs of the table's files that may hold rows of that time and of these ingests, whose captures began on `days`."""
         ...
 
 
@@ -54,7 +57,7 @@ class Definitions:
         self._connection = connection
         self._scope = scope
         self._temporary = "temp " if temporary else ""
-        self._load_captures(snapshot)
+        self._define_captures(snapshot)
         self._files = _Files(snapshot, connection, scope)
         self._defined: set[str] = set()
 
@@ -68,8 +71,9 @@ class Definitions:
     def around(self, sql: str, names: Iterable[str]) -> str:
         """Returns a SELECT that brings the named tables and views with it, so that none need be created.
 
-        DuckDB looks into one such statement once, but into views that read views again for each that is created. And files that
-        several steps read are read once: half the time of the reports that look at traffic from both sides.
+        DuckDB looks into one such statement once, but into views that read views again for each that is created. Steps that read
+        the same files each read their own few columns, which takes less time and far less memory than to keep all rows in between;
+        but the traffic of a time range takes joins to make, and is kept.
         """
         selects = list(self._selects(names))
         if not selects:
@@ -78,8 +82,8 @@ class Definitions:
         steps = []
         for name, select in selects:
             read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
-            once = "materialized " if read > 1 and (name in BY_NAME or name == "traffic") else ""
-            steps.append(f"{name} as {once}({select})")
+            keep = f"{'' if self._scope.timed else 'not '}materialized " if read > 1 and (name in BY_NAME or name == "traffic") else ""
+            steps.append(f"{name} as {keep}({select})")
         own = sql.removeprefix("with ")
         return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
 
@@ -115,33 +119,35 @@ class Definitions:
             return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds]))
         return relations.live_rows(BY_NAME[name], files.of(name))
 
-    def _load_captures(self, snapshot: Snapshot) -> None:
-        """Creates `captures` with the scope's captures, in memory because every other relation joins to it."""
+    def _define_captures(self, snapshot: Snapshot) -> None:
+        """Creates `captures` with the scope's captures: a view, because most questions need few of its many columns."""
         connection, scope = self._connection, self._scope
-        connection.register("_stored_captures", snapshot.captures)
-        columns = relations.all_columns(BY_NAME["captures"])
-        connection.execute(f"create {self._temporary}table captures as select {columns} from _stored_captures")  # noqa: S608 - of declared names
-        connection.unregister("_stored_captures")
+        rows = relations.captures(snapshot.uris("captures"))
+        conditions = []
         if scope.hosts:
+            present = {host for (host,) in connection.execute(f"select distinct host from ({rows})").fetchall()}  # noqa: S608 - of declared names
             for host in scope.hosts:
-                if connection.execute("select 1 from captures where host = $1 limit 1", [host]).fetchall() == []:
+                if host not in present:
                     raise UsageError(f"no capture is of host {host!r}")
-            connection.execute("delete from captures where host is null or not list_contains($1, host)", [list(scope.hosts)])
+            conditions.append(f"host in ({', '.join(map(relations.quoted, scope.hosts))})")
         if scope.captures:
-            chosen = [found for name in scope.captures for found in _find_captures(connection, name)]
-            connection.execute("delete from captures where not list_contains($1, ingest_id)", [chosen])
+            within = f"{rows} where {' and '.join(conditions)}" if conditions else rows
+            chosen = [str(found) for name in scope.captures for found in _find_captures(connection, within, name)]
+            conditions.append(f"ingest_id in ({', '.join(chosen)})")
         if scope.timed:
             began = relations.within("first_ts_ns", [(None, scope.until_ns)])
             ended = relations.within("last_ts_ns", [(scope.since_ns, None)])
-            connection.execute(f"delete from captures where not coalesce({began} and {ended}, false)")  # noqa: S608 - of integers
+            conditions += [began, ended]
+        where = f" where {' and '.join(conditions)}" if conditions else ""
+        connection.execute(f"create {self._temporary}view captures as {rows}{where}")
 
 
-def _find_captures(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:
+def _find_captures(connection: duckdb.DuckDBPyConnection, rows: str, name: str) -> list[int]:
     """Returns the ingest_id of the captures called `name`: by file name or source URI, else by a prefix of one capture_id."""
-    by_name = "select ingest_id from captures where file_name = $1 or source_uri = $1"
+    by_name = f"select ingest_id from ({rows}) where file_name = $1 or source_uri = $1"  # noqa: S608 - of declared names
     if found := connection.execute(by_name, [name]).fetchall():
         return [row[0] for row in found]
-    by_prefix = "select ingest_id from captures where starts_with(capture_id, lower($1))"
+    by_prefix = f"select ingest_id from ({rows}) where starts_with(capture_id, lower($1))"  # noqa: S608 - of declared names
     found = connection.execute(by_prefix, [name]).fetchall() if name else []
     if not found:
         raise UsageError(f"no capture has the file name or the beginning of its id {name!r}")
@@ -156,12 +162,15 @@ class _Files:
     def __init__(self, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
         self._snapshot = snapshot
         self._ingest_ids: list[int] | None = None
+        self._days: set[dt.date | None] | None = None
         if scope != EVERYTHING:
-            self._ingest_ids = [row[0] for row in connection.execute("select ingest_id from captures").fetchall()]
+            rows = connection.execute("select ingest_id, date from captures").fetchall()
+            self._ingest_ids = [ingest_id for ingest_id, _ in rows]
+            self._days = {day for _, day in rows}
 
     def of(self, table: str, ranges_ns: Sequence[Range] = ((None, None),)) -> list[str]:
         """Files of the table that may hold rows of the scope's captures in one of the ranges."""
-        files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=self._ingest_ids) for bounds in ranges_ns)
+        files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=self._ingest_ids, days=self._days) for bounds in ranges_ns)
         return list(dict.fromkeys(chain.from_iterable(files)))
 
 

@@ -13,8 +13,6 @@ from . import catalog
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..warehouse.schema import Table
-
 
 def description(name: str) -> str:
     """What a table or view is, in a few sentences.
@@ -92,11 +90,6 @@ def _types() -> dict[str, dict[str, str]]:
 
 class _Nothing:
     """A warehouse and its snapshot without a capture."""
-
-    @property
-    def captures(self) -> pa.Table:
-        table: Table = BY_NAME["captures"]
-        return table.arrow_schema.empty_table()
 
     def snapshot(self) -> _Nothing:
         return self

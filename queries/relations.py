@@ -20,11 +20,26 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _no_rows(table: Table) -> str:
+    nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in table.stored)
+    return f"select {nulls} where false"
+
+
+def captures(files: Sequence[str]) -> str:
+    """Returns a SELECT of all rows of `captures`; files from before a column was declared have NULL there."""
+    from ..warehouse.tables import CAPTURES
+
+    stored = _no_rows(CAPTURES)
+    if files:
+        listed = ", ".join(quoted(file) for file in files)
+        stored += f" union all by name select * from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"  # noqa: S608
+    return f"select {all_columns(CAPTURES)} from ({stored})"  # noqa: S608 - see the docstring of this module
+
+
 def stored_rows(table: Table, files: Sequence[str]) -> str:
     """Returns a SELECT over the table's Parquet files with the stored columns; no files give no rows, of the same types."""
     if not files:
-        nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in table.stored)
-        return f"select {nulls} where false"
+        return _no_rows(table)
     names = ", ".join(column.name for column in table.stored)
     listed = ", ".join(quoted(file) for file in files)
     return f"select {names} from read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608 - see the docstring of this module
@@ -73,8 +88,7 @@ def comments(names: Iterable[str], columns: dict[str, list[str]]) -> str:
             text = f"{BY_NAME[name].rows} {BY_NAME[name].doc}"
         else:
             text = f"{catalog.view(name).title}. {catalog.view(name).description}"
-        kind = "table" if name == "captures" else "view"
-        statements.append(f"comment on {kind} {name} is {quoted(text)}")
+        statements.append(f"comment on view {name} is {quoted(text)}")
         for column in columns[name]:
             if found := catalog.describe_column(name, column):
                 doc = f"{found.doc} [{found.unit}]" if found.unit else found.doc

@@ -20,7 +20,8 @@ from caphouse.warehouse import compaction
 from caphouse.warehouse.errors import WarehouseConflict
 from caphouse.warehouse.locations import Location
 from caphouse.warehouse.schema import Type
-from caphouse.warehouse.store import CommitResult, DataFile, Warehouse
+from caphouse.warehouse.staging import DataFile
+from caphouse.warehouse.store import CommitResult, Warehouse
 from caphouse.warehouse.tables import BY_NAME
 
 DAY_NS = 86_400_000_000_000

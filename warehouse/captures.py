@@ -1,19 +1,22 @@
-"""The rows of `captures` in memory: what a commit looks at to decide which captures it adds and which it replaces."""
+"""The rows of `captures` in memory: what a commit looks at to decide which captures it adds and which it replaces.
+
+pyarrow is imported where rows are looked at: whoever only asks questions leaves them to the SQL engine.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import DeltaTable
+from typing import TYPE_CHECKING
 
 from .errors import WarehouseError
-from .parquet import conform
 from .tables import CAPTURES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ def capture_rows(captures: Sequence[Mapping[str, object]]) -> pa.Table:
     Raises:
         WarehouseError: One is not as the declaration wants it.
     """
+    import pyarrow as pa
+
+    from .parquet import conform
+
     rows = []
     for capture in captures:
         unknown = set(capture) - set(CAPTURES.arrow_schema.names)
@@ -101,6 +108,9 @@ def capture_rows(captures: Sequence[Mapping[str, object]]) -> pa.Table:
 
 def select(rows: pa.Table, ingest_ids: frozenset[int] | set[int], *, inside: bool = True) -> pa.Table:
     """The rows whose `ingest_id` is among `ingest_ids`, or is not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     found = pc.is_in(rows.column("ingest_id"), pa.array(sorted(ingest_ids), pa.int64()))
     return rows.filter(found if inside else pc.invert(found))
 
@@ -112,12 +122,17 @@ class CapturesFile:
     Attributes:
         path: Path below the table's folder.
         size: Size in bytes.
-        rows: Its rows.
+        read: Gives its rows.
     """
 
     path: str
     size: int
-    rows: pa.Table
+    read: Callable[[], pa.Table]
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        """Its rows, read when they are first asked for."""
+        return self.read()
 
     @cached_property
     def known(self) -> list[KnownCapture]:
@@ -139,6 +154,8 @@ class CapturesState:
     @property
     def rows(self) -> pa.Table:
         """The rows of `captures`."""
+        import pyarrow as pa
+
         return pa.concat_tables([file.rows for file in self.files]) if self.files else CAPTURES.arrow_schema.empty_table()
 
     def __iter__(self) -> Iterator[KnownCapture]:

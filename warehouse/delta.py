@@ -9,7 +9,6 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -19,6 +18,8 @@ from .tables import CAPTURES, PARTITION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    import pyarrow as pa
 
     from .locations import Location
     from .schema import Table
@@ -47,6 +48,8 @@ def partition_columns(table: Table) -> list[str]:
 
 def delta_schema(table: Table) -> pa.Schema:
     """The schema in the log: the stored columns and the partition column."""
+    import pyarrow as pa
+
     schema = table.arrow_schema
     return schema.append(pa.field(PARTITION.name, PARTITION.type.arrow())) if partition_columns(table) else schema
 

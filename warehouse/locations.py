@@ -163,6 +163,8 @@ class Location:
 
     def exists(self) -> bool:
         """Whether there is a file or folder."""
+        if self.is_local:
+            return Path(self.path).exists()
         import pyarrow.fs as pafs
 
         return bool(self.filesystem().get_file_info(self.path).type != pafs.FileType.NotFound)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,21 +31,26 @@ class Type(Enum):
 
     def arrow(self) -> pa.DataType:
         """The Arrow type that the writer must produce."""
-        import pyarrow as pa
+        return _arrow_types()[self.value]
 
-        return {
-            Type.BOOLEAN: pa.bool_(),
-            Type.SMALLINT: pa.int16(),
-            Type.INTEGER: pa.int32(),
-            Type.BIGINT: pa.int64(),
-            Type.DOUBLE: pa.float64(),
-            Type.VARCHAR: pa.string(),
-            Type.DATE: pa.date32(),
-            Type.TIMESTAMP: pa.timestamp("us"),
-            Type.VARCHAR_LIST: pa.list_(pa.string()),
-            Type.VARCHAR_MAP: pa.map_(pa.string(), pa.string()),
-            Type.BIGINT_MAP: pa.map_(pa.string(), pa.int64()),
-        }[self]
+
+@cache
+def _arrow_types() -> dict[str, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        "BOOLEAN": pa.bool_(),
+        "SMALLINT": pa.int16(),
+        "INTEGER": pa.int32(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "VARCHAR": pa.string(),
+        "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us"),
+        "VARCHAR[]": pa.list_(pa.string()),
+        "MAP(VARCHAR, VARCHAR)": pa.map_(pa.string(), pa.string()),
+        "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
+    }
 
 
 class Encoding(Enum):

@@ -2,23 +2,46 @@
 
 A snapshot is small (no packets), complete (a capture is in it with all its rows or not at all), and does not change while others
 write. Files are chosen by day, time, capture and value before anything opens them: a query engine pays for every file it opens.
+They are chosen in plain Python: loading pyarrow takes longer than looking at the bounds of thousands of files.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from .locations import Location
+
+
+class Columns(Protocol):
+    """What is needed of the columns that the log gives; pyarrow takes them over without a copy."""
+
+    @property
+    def column_names(self) -> Sequence[str]:
+        """Names."""
+        ...
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        ...
+
+    def column(self, i: str, /) -> Any:  # noqa: ANN401 - of another library
+        """A column, with `to_pylist`."""
+        ...
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows, for any library that knows Arrow."""
+        ...
+
 
 TIME_COLUMNS: Mapping[str, tuple[str, str, int]] = {
     "captures": ("first_ts_ns", "last_ts_ns", 1),
@@ -36,29 +59,42 @@ DateRange = tuple[dt.date | None, dt.date | None]
 """Days, both included; None leaves the side open."""
 
 
-class TableFiles(Mapping[str, pa.Table]):
+class TableFiles(Mapping[str, "pa.Table"]):
     """The files of each table, read from its log when they are first asked for.
 
     Args:
         known: Those that are there already.
         versions: The other tables' versions.
-        load: Gives the files of a table in a version.
+        load: Gives the files of a table in a version, or None where there is no such table.
     """
 
-    def __init__(self, known: Mapping[str, pa.Table], versions: Mapping[str, int], load: Callable[[str, int], pa.Table]) -> None:
+    def __init__(
+        self, known: Mapping[str, Columns | None], versions: Mapping[str, int], load: Callable[[str, int], Columns | None]
+    ) -> None:
         self._known = dict(known)
         self._names = [*known, *versions]
         self._versions = versions
         self._load = load
         self._lock = threading.Lock()
+        self._tables: dict[str, pa.Table] = {}
 
-    def __getitem__(self, name: str) -> pa.Table:
+    def columns(self, name: str) -> Columns | None:
+        """The files as the log has them, None where there is no such table."""
         if name not in self._names:
             raise KeyError(name)
         with self._lock:
             if name not in self._known:
                 self._known[name] = self._load(name, self._versions[name])
         return self._known[name]
+
+    def __getitem__(self, name: str) -> pa.Table:
+        import pyarrow as pa
+
+        columns = self.columns(name)
+        with self._lock:
+            if name not in self._tables:
+                self._tables[name] = _no_files() if columns is None else pa.table(columns)
+        return self._tables[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -73,16 +109,21 @@ class Snapshot:
 
     Attributes:
         root: The warehouse.
-        captures: All rows of `captures`, with the stored columns of its declaration.
+        read_captures: Gives all rows of `captures`.
         versions: Version of each table in the snapshot.
         actions: Per table its files: `path` (below the table's folder), `size_bytes`, `num_records`, `partition.date`, and
             `min.X`, `max.X`, `null_count.X` of each column X that keeps statistics.
     """
 
     root: Location
-    captures: pa.Table
+    read_captures: Callable[[], pa.Table]
     versions: Mapping[str, int]
-    actions: Mapping[str, pa.Table]
+    actions: TableFiles
+
+    @cached_property
+    def captures(self) -> pa.Table:
+        """All rows of `captures`, with the stored columns of its declaration."""
+        return self.read_captures()
 
     @cached_property
     def ingest_ids(self) -> frozenset[int]:
@@ -115,19 +156,10 @@ class Snapshot:
         Returns:
             Rows of `actions[table]`.
         """
-        files = self.actions[table]
-        if not files.num_rows:
-            return files
-        keep = np.ones(files.num_rows, dtype=np.bool_)
-        if dates is not None:
-            keep &= self._on_dates(files, dates)
-        if time_range_ns is not None and table in TIME_COLUMNS:
-            keep &= _in_time(files, table, time_range_ns)
-        if ingest_ids is not None:
-            keep &= self._of_attempts(files, ingest_ids)
-        for column, value in (values or {}).items():
-            keep &= _between(files, column, value, value)
-        return files if keep.all() else files.filter(pa.array(keep))
+        import pyarrow as pa
+
+        keep = self._keep(table, dates, time_range_ns, ingest_ids, None, values)
+        return self.actions[table].filter(pa.array(keep, pa.bool_()))
 
     def uris(
         self,
@@ -136,40 +168,56 @@ class Snapshot:
         dates: DateRange | None = None,
         time_range_ns: TimeRange | None = None,
         ingest_ids: Collection[int] | None = None,
+        days: Collection[dt.date | None] | None = None,
         values: Mapping[str, object] | None = None,
     ) -> list[str]:
-        """Paths, or URIs in object storage, of `files(...)`."""
-        files = self.files(table, dates=dates, time_range_ns=time_range_ns, ingest_ids=ingest_ids, values=values)
+        """Paths, or URIs in object storage, of `files(...)`; `days` are those of `ingest_ids`, where the caller knows them."""
+        files = self.actions.columns(table)
+        if files is None:
+            return []
+        keep = self._keep(table, dates, time_range_ns, ingest_ids, days, values)
         folder = self.root.join(table).file_uri
-        return [f"{folder}/{path}" for path in files.column("path").to_pylist()]
+        return [f"{folder}/{path}" for path, kept in zip(files.column("path").to_pylist(), keep, strict=True) if kept]
 
     def rows(self, table: str) -> int:
         """Rows in the files of a table, including those of attempts that do not count."""
-        return int(pc.sum(self.actions[table].column("num_records")).as_py() or 0)
+        files = self.actions.columns(table)
+        return 0 if files is None else sum(count or 0 for count in files.column("num_records").to_pylist())
 
-    def _on_dates(self, files: pa.Table, dates: DateRange) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        if "partition.date" not in files.column_names:
-            return np.ones(files.num_rows, dtype=np.bool_)
-        column = files.column("partition.date")
-        keep = pc.is_valid(column)
-        first, last = dates
-        if first is not None:
-            keep = pc.and_(keep, pc.greater_equal(column, pa.scalar(first)))
-        if last is not None:
-            keep = pc.and_(keep, pc.less_equal(column, pa.scalar(last)))
-        return _mask(keep, otherwise=False)
-
-    def _of_attempts(self, files: pa.Table, ingest_ids: Collection[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        wanted = np.sort(np.fromiter(ingest_ids, dtype=np.int64, count=len(ingest_ids)))
-        low = files.column("min.ingest_id").to_numpy()
-        high = files.column("max.ingest_id").to_numpy()
-        keep = np.searchsorted(wanted, low, side="left") < np.searchsorted(wanted, high, side="right")
-        if "partition.date" in files.column_names and wanted.size <= len(self._dates):
-            days = {self._dates.get(ingest_id) for ingest_id in wanted.tolist()}
-            in_days = pc.is_in(files.column("partition.date"), pa.array(sorted(day for day in days if day is not None), pa.date32()))
-            no_day = pc.is_null(files.column("partition.date"))
-            keep &= _mask(pc.or_(in_days, no_day) if None in days else in_days, otherwise=False)
-        return np.asarray(keep, dtype=np.bool_)
+    def _keep(
+        self,
+        table: str,
+        dates: DateRange | None,
+        time_range_ns: TimeRange | None,
+        ingest_ids: Collection[int] | None,
+        days: Collection[dt.date | None] | None,
+        values: Mapping[str, object] | None,
+    ) -> list[bool]:
+        """For each file of the table: whether it may hold rows of interest."""
+        files = self.actions.columns(table)
+        if files is None:
+            return []
+        tests = []
+        partitioned = "partition.date" in files.column_names
+        if dates is not None and partitioned:
+            first, last = dates[0] or dt.date.min, dates[1] or dt.date.max
+            tests.append([day is not None and first <= day <= last for day in files.column("partition.date").to_pylist()])
+        if time_range_ns is not None and table in TIME_COLUMNS:
+            earliest, latest, unit = TIME_COLUMNS[table]
+            since, until = time_range_ns
+            if since is not None:
+                tests.append(_between(files, latest, since // unit, None))
+            if until is not None:
+                tests.append(_between(files, earliest, None, (until - 1) // unit))
+        if ingest_ids is not None:
+            wanted = sorted(ingest_ids)
+            bounds = zip(files.column("min.ingest_id").to_pylist(), files.column("max.ingest_id").to_pylist(), strict=True)
+            tests.append([bisect_left(wanted, low) < bisect_right(wanted, high) for low, high in bounds])
+            if partitioned:
+                of_attempts = frozenset(map(self._dates.get, wanted) if days is None else days)
+                tests.append([day in of_attempts for day in files.column("partition.date").to_pylist()])
+        tests += [_between(files, column, value, value) for column, value in (values or {}).items()]
+        return list(map(all, zip(*tests, strict=True))) if tests else [True] * files.num_rows
 
 
 def utc_date(ts_ns: int | None) -> dt.date | None:
@@ -179,27 +227,18 @@ def utc_date(ts_ns: int | None) -> dt.date | None:
     return dt.date(1970, 1, 1) + dt.timedelta(days=ts_ns // 86_400_000_000_000)
 
 
-def _mask(values: pa.ChunkedArray, *, otherwise: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Arrow booleans as NumPy, with NULL as `otherwise`."""
-    return np.asarray(pc.fill_null(values, otherwise).to_numpy(), dtype=np.bool_)
-
-
-def _in_time(files: pa.Table, table: str, time_range_ns: TimeRange) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    first, last, unit = TIME_COLUMNS[table]
-    since, until = time_range_ns
-    keep = np.ones(files.num_rows, dtype=np.bool_)
-    if since is not None:
-        keep &= _between(files, last, since // unit, None)
-    if until is not None:
-        keep &= _between(files, first, None, (until - 1) // unit)
-    return keep
-
-
-def _between(files: pa.Table, column: str, low: object, high: object) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _between(files: Columns, column: str, low: Any, high: Any) -> list[bool]:  # noqa: ANN401 - values of any column
     """Files whose bounds of `column` meet [low, high]; those without bounds are kept."""
-    keep = np.ones(files.num_rows, dtype=np.bool_)
-    for name, test, bound in ((f"max.{column}", pc.greater_equal, low), (f"min.{column}", pc.less_equal, high)):
-        if bound is not None and name in files.column_names:
-            values = files.column(name)
-            keep &= _mask(test(values, pa.scalar(bound, values.type)), otherwise=True)
+    keep = [True] * files.num_rows
+    if low is not None and f"max.{column}" in files.column_names:
+        keep = [bound is None or bound >= low for bound in files.column(f"max.{column}").to_pylist()]
+    if high is not None and f"min.{column}" in files.column_names:
+        bounds = files.column(f"min.{column}").to_pylist()
+        keep = [kept and (bound is None or bound <= high) for kept, bound in zip(keep, bounds, strict=True)]
     return keep
+
+
+def _no_files() -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"path": pa.array([], pa.string()), "size_bytes": pa.array([], pa.int64()), "num_records": pa.array([], pa.int64())})

@@ -4,6 +4,8 @@ How an ingest becomes visible: data files are registered first, in any order, an
 names their `ingest_id` makes all of them count at once. That row is committed by compare-and-swap: the writer looks at all of
 `captures`, decides, and commits as the very next version; when another writer was faster it looks and decides again. So no
 capture gets in twice, whatever is killed, retried or done at the same time, and what an attempt leaves behind never shows.
+
+Methods that write import pyarrow themselves: loading it takes as long as many an answer, and a question needs none of it.
 """
 
 from __future__ import annotations
@@ -16,12 +18,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, RemoveAction
 
 from . import delta
 from .captures import (
@@ -39,12 +39,18 @@ from .captures import (
 )
 from .errors import WarehouseConflict, WarehouseError, WarehouseNotFound, reason
 from .locations import Location
-from .parquet import conform
 from .snapshot import Snapshot, TableFiles, utc_date
-from .staging import DataFile, OpenFile, StagedWriter
 from .tables import BY_NAME, CAPTURES, TABLES
 
-__all__ = ["CommitResult", "DataFile", "KnownCapture", "KnownCaptures", "Snapshot", "StagedWriter", "Warehouse", "utc_date"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+
+    from .snapshot import Columns
+    from .staging import DataFile, StagedWriter
+
+__all__ = ["CommitResult", "KnownCapture", "KnownCaptures", "Snapshot", "Warehouse", "utc_date"]
 
 FORMAT = 1
 """Version of how a warehouse is laid out; a program refuses what is newer than itself."""
@@ -65,7 +71,7 @@ SMALL_FILES = 8
 """`captures` files of fewer rows are merged, by the commit that adds one, when there are this many."""
 
 
-Decision = tuple[Plan, pa.Table]
+Decision = tuple[Plan, "pa.Table"]
 """What a commit does, and the rows of `captures` that it adds."""
 
 
@@ -139,6 +145,8 @@ class Warehouse:
 
     def writer(self) -> StagedWriter:
         """A writer of data files for this warehouse."""
+        from .staging import StagedWriter
+
         return StagedWriter(self.root)
 
     def snapshot(self, tables: Iterable[str] | None = None) -> Snapshot:
@@ -159,7 +167,7 @@ class Warehouse:
             if not self._has_version(CAPTURES.name, state.dt.version() + 1) or _standing(state) <= _standing(self.captures_state()):
                 return Snapshot(
                     self.root,
-                    state.rows,
+                    partial(getattr, state, "rows"),
                     {CAPTURES.name: state.dt.version(), **versions},
                     TableFiles({CAPTURES.name: actions_of(state.dt)}, versions, self._files_at),
                 )
@@ -234,6 +242,8 @@ class Warehouse:
         Returns:
             How many rows there were.
         """
+        import pyarrow as pa
+
         index = CAPTURES.arrow_schema.get_field_index(column)
         field = CAPTURES.arrow_schema.field(index)
 
@@ -272,7 +282,7 @@ class Warehouse:
             paths = actions.column("path").to_pylist()
             files = {}
             for path, size in zip(paths, actions.column("size_bytes").to_pylist(), strict=True):
-                files[path] = self._captures.get(path) or self._read_captures(path, size)
+                files[path] = self._captures.get(path) or CapturesFile(path, size, partial(self._read_captures, path))
             self._captures = files
         return CapturesState(dt, tuple(files.values()))
 
@@ -366,6 +376,11 @@ class Warehouse:
         self, going: Sequence[CapturesFile], new: pa.Table, replaced: set[int]
     ) -> tuple[list[AddAction | RemoveAction], DataFile | None]:
         """Write one file with `new` and the rows of the files that go, without those that are replaced."""
+        import pyarrow as pa
+
+        from .parquet import conform
+        from .staging import OpenFile
+
         kept = [select(file.rows, replaced, inside=False) for file in going]
         rows = pa.concat_tables([*kept, new])
         actions: list[AddAction | RemoveAction] = [delta.remove_action(file.path, file.size, None, partitioned=False) for file in going]
@@ -376,7 +391,10 @@ class Warehouse:
         written = output.finish()
         return [*actions, delta.add_action(written)], written
 
-    def _read_captures(self, path: str, size: int) -> CapturesFile:
+    def _read_captures(self, path: str) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         location = self.root.join(CAPTURES.name, *path.split("/"))
         try:
             with location.open_input() as source:
@@ -389,8 +407,7 @@ class Warehouse:
             found.column(field.name) if field.name in present else pa.chunked_array([pa.nulls(found.num_rows, field.type)])
             for field in CAPTURES.arrow_schema
         ]
-        rows = pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
-        return CapturesFile(path, size, rows)
+        return pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
 
     def _append(self, name: str, actions: Sequence[AddAction]) -> None:
         self._prepare(name)
@@ -436,7 +453,7 @@ class Warehouse:
         except WarehouseNotFound:
             return 0
 
-    def _files_at(self, name: str, version: int) -> pa.Table:
+    def _files_at(self, name: str, version: int) -> Columns | None:
         """The files of a table in a version that was the newest just now."""
         loaded = self._loaded.get(name)
         if loaded is not None and loaded[1].version() == version:
@@ -444,7 +461,7 @@ class Warehouse:
         try:
             table = self._table(name)
         except WarehouseNotFound:  # made by an older version, before this table was declared
-            return _no_files()
+            return None
         return actions_of(table if table.version() == version else delta.load(self.root, name, version=version))
 
     def _table(self, name: str) -> DeltaTable:
@@ -485,15 +502,11 @@ class Warehouse:
         return changed
 
 
-def actions_of(dt: DeltaTable) -> pa.Table:
+def actions_of(dt: DeltaTable) -> Columns:
     """The files of a table, with the columns that `Snapshot.actions` describes."""
-    return pa.table(dt.get_add_actions(flatten=True))
+    return dt.get_add_actions(flatten=True)
 
 
 def _standing(state: CapturesState) -> set[tuple[int, bool]]:
     """The attempts whose rows are there, and whether those of `packets` are."""
     return {(known.ingest_id, known.packets_pruned_ns is None) for known in state}
-
-
-def _no_files() -> pa.Table:
-    return pa.table({"path": pa.array([], pa.string()), "size_bytes": pa.array([], pa.int64()), "num_records": pa.array([], pa.int64())})

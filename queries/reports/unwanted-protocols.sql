@@ -24,30 +24,40 @@ with listed as (select unnest(string_split($protocols, ',')) as name),
 
 wanted as (select distinct trim(name) as name from listed),
 
+kinds as (
+    select distinct
+        application,
+        protocols
+    from traffic
+),
+
+-- Few kinds of flows are compared with the names, instead of every flow.
 found as (
     select
         w.name as protocol,
-        t.*
-    from traffic as t
+        k.application,
+        k.protocols
+    from kinds as k
     inner join wanted as w
-        on t.application = w.name or concat(':', t.protocols, ':') like concat('%:', w.name, ':%')
+        on k.application = w.name or concat(':', k.protocols, ':') like concat('%:', w.name, ':%')
 )
 
 select
     f.protocol,
-    f.client_ip,
-    f.server_ip,
-    f.server_port,
-    string_agg(distinct f.application_source, ', ' order by f.application_source) as evidence,
+    t.client_ip,
+    t.server_ip,
+    t.server_port,
+    string_agg(distinct t.application_source, ', ' order by t.application_source) as evidence,
     count(*) as flows,
-    cast(sum(f.packets_to_server + f.packets_to_client) as bigint) as packets,
-    cast(sum(f.bytes_to_server + f.bytes_to_client) as bigint) as bytes,
-    min(f.first_ts) as first_seen,
-    max(f.last_ts) as last_seen,
-    count(distinct f.ingest_id) as captures,
+    cast(sum(t.packets_to_server + t.packets_to_client) as bigint) as packets,
+    cast(sum(t.bytes_to_server + t.bytes_to_client) as bigint) as bytes,
+    min(t.first_ts) as first_seen,
+    max(t.last_ts) as last_seen,
+    count(distinct t.ingest_id) as captures,
     string_agg(distinct c.host, ', ' order by c.host) as hosts
 from found as f
-inner join captures as c on f.ingest_id = c.ingest_id
-group by f.protocol, f.client_ip, f.server_ip, f.server_port
-order by sum(f.bytes_to_server + f.bytes_to_client) desc, f.protocol asc, f.client_ip asc, f.server_ip asc, f.server_port asc
+inner join traffic as t on f.protocols = t.protocols and f.application is not distinct from t.application
+inner join captures as c on t.ingest_id = c.ingest_id
+group by f.protocol, t.client_ip, t.server_ip, t.server_port
+order by sum(t.bytes_to_server + t.bytes_to_client) desc, f.protocol asc, t.client_ip asc, t.server_ip asc, t.server_port asc
 limit nullif($top, 0)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from . import asking, ingesting, inputs, machine
 from .inputs import Inputs
+from .scores import Scores, markdown
 
-PARTS: dict[str, Callable[[Inputs, int], Iterator[str]]] = {
+PARTS: dict[str, Callable[[Inputs, int, Scores], Iterator[str]]] = {
     "peers": ingesting.peers,
     "forms": ingesting.forms,
     "cores": ingesting.cores,
@@ -25,7 +26,9 @@ PARTS: dict[str, Callable[[Inputs, int], Iterator[str]]] = {
 def main() -> int:
     """Measure the parts that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["peers", "forms", "cores", "many"], help=f"what to measure: {', '.join(PARTS)}")
+    parser.add_argument(
+        "parts", nargs="*", default=["peers", "forms", "cores", "many", "queries"], help=f"what to measure: {', '.join(PARTS)}"
+    )
     parser.add_argument("--capture", type=Path, help="a pcap to measure with, instead of one that is made")
     parser.add_argument("--connections", type=int, default=20_000, help="size of the capture that is made")
     parser.add_argument("--seed", type=int, default=7, help="of the capture that is made")
@@ -42,10 +45,14 @@ def main() -> int:
     os.environ.pop("CAPHOUSE_WAREHOUSE", None)
     for line in machine.describe(captures.large):
         print(line)
+    scores: Scores = []
     for part in arguments.parts:
         print(flush=True)
-        for line in PARTS[part](captures, arguments.rounds):
+        for line in PARTS[part](captures, arguments.rounds, scores):
             print(line, flush=True)
+    print()
+    for line in markdown(scores):
+        print(line)
     return 0
 
 

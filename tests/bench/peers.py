@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .measure import Command
+from .scores import Wanted
 
 FIELDS = (
     "frame.number frame.time_epoch frame.len frame.cap_len frame.protocols eth.src eth.dst vlan.id ip.version ip.src ip.dst ip.proto "
@@ -35,13 +36,13 @@ class Peer:
         name: What the table calls it.
         needs: Programs that must be on the PATH.
         arguments: The process for a capture.
-        goal: What a ratio to it should be, in words, for the reader of the table.
+        wanted: The ratio to it: its wall time by ours where it does the like, ours by its where it does much less.
     """
 
     name: str
     needs: tuple[str, ...]
     arguments: Callable[[Path], list[str]]
-    goal: str
+    wanted: Wanted
 
     def missing(self) -> list[str]:
         """What it needs and is not there."""
@@ -69,10 +70,10 @@ def _nfstream(capture: Path) -> list[str]:
 
 
 PEERS = (
-    Peer("capinfos -c", ("capinfos",), lambda capture: ["capinfos", "-c", str(capture)], "ours / its wall: <= 9, goal <= 5"),
-    Peer(f"tshark -T fields, {len(FIELDS)} fields", ("tshark",), _fields, "times faster: >= 15, goal >= 30"),
-    Peer("tshark -q -z io,phs", ("tshark",), _statistic("io,phs"), "times faster: >= 3, goal >= 6"),
-    Peer("tshark -q -z conv,tcp", ("tshark",), _statistic("conv,tcp"), "times faster: >= 3, goal >= 6"),
-    Peer("nfstream, no statistics", ("nfstream-python",), _nfstream, "times faster: >= 3, goal >= 5"),
-    Peer("argus | ra", ("argus", "ra"), _argus, "ours / its wall: <= 1.3, goal <= 0.8"),
+    Peer("capinfos -c", ("capinfos",), lambda capture: ["capinfos", "-c", str(capture)], Wanted(9, 5)),
+    Peer(f"tshark -T fields, {len(FIELDS)} fields", ("tshark",), _fields, Wanted(15, 30, "x", more=True)),
+    Peer("tshark -q -z io,phs", ("tshark",), _statistic("io,phs"), Wanted(3, 6, "x", more=True)),
+    Peer("tshark -q -z conv,tcp", ("tshark",), _statistic("conv,tcp"), Wanted(3, 6, "x", more=True)),
+    Peer("nfstream, no statistics", ("nfstream-python",), _nfstream, Wanted(3, 5, "x", more=True)),
+    Peer("argus | ra", ("argus", "ra"), _argus, Wanted(1.3, 0.8)),
 )

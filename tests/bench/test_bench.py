@@ -6,13 +6,21 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
+from bench import make_warehouse
+from bench.ingesting import projection
 from bench.inputs import Inputs, read_pcap
 from bench.make_capture import Packet, Traffic, pcap
 from bench.measure import Command, CommandFailed, interleaved, run
+from bench.scores import Score, Wanted, markdown
+from caphouse.warehouse.store import Warehouse
 
 CONNECTIONS = 120
 
@@ -107,3 +115,59 @@ def test_commands_take_turns() -> None:
     measured = interleaved(commands, 2, lambda _: None)
     assert turns == ["a", "b", "a", "b"]
     assert [len(result.runs) for result in measured] == [2, 2]
+
+
+def test_a_made_warehouse_is_like_one_that_was_ingested(tmp_path: Path) -> None:
+    make_warehouse.make(tmp_path / "w", captures=25, packets=400, per_commit=10)
+    snapshot = Warehouse.open(tmp_path / "w").snapshot()
+    read = {name: pa.concat_tables(pq.ParquetFile(uri).read() for uri in snapshot.uris(name)) for name in make_warehouse.DATA_TABLES}
+    captures = snapshot.captures.to_pylist()
+    assert len({row["capture_id"] for row in captures}) == len({row["ingest_id"] for row in captures}) == 25
+    assert len({row["host"] for row in captures}) == make_warehouse.HOSTS
+    assert len({row["date"] for row in captures}) == 25
+    clients = []
+    for capture in captures:
+        own = {name: table.filter(pc.field("ingest_id") == capture["ingest_id"]) for name, table in read.items()}
+        packets, flows, minutes = own["packets"], own["flows"], own["flow_minutes"]
+        assert packets.num_rows == capture["packets"]
+        assert (pc.min(packets["ts_ns"]).as_py(), pc.max(packets["ts_ns"]).as_py()) == (capture["first_ts_ns"], capture["last_ts_ns"])
+        for counted in (flows, minutes):
+            ways = [pc.sum(counted[f"packets_to_{side}"]).as_py() for side in ("server", "client")]
+            assert sum(ways) == capture["packets"]
+        span = [capture[f"{end}_ts_ns"] // make_warehouse.MINUTE_NS for end in ("first", "last")]
+        assert [pc.min(minutes["minute"]).as_py(), pc.max(minutes["minute"]).as_py()] == span
+        seen = {text for name in packets.column_names if name in {"src_ip", "dst_ip"} for text in packets[name].to_pylist()} - {None}
+        listed = own["addresses"]
+        assert set(listed["ip"].to_pylist()) == seen
+        assert len(set(listed["hex"].to_pylist())) == listed.num_rows == len(seen)
+        assert all(int(digits, 16) & 0xFFFFFFFF == int(ip_address(ip)) & 0xFFFFFFFF for ip, digits in zip(*_columns(listed), strict=True))
+        pairs = {(row["client_ip"], row["client_port"], row["server_ip"]) for row in flows.to_pylist() if row["transport"] == "TCP"}
+        shaken = own["handshakes"].to_pylist()
+        assert shaken
+        assert {(row["client_ip"], row["client_port"], row["server_ip"]) for row in shaken if row["client_ip"]} <= pairs
+        clients.append({client for client, _, _ in pairs})
+    assert len(set.union(*clients)) > 0.9 * sum(map(len, clients)), "each copy has clients of its own"
+
+
+def _columns(addresses: pa.Table) -> tuple[list[str], list[str]]:
+    return addresses["ip"].to_pylist(), addresses["hex"].to_pylist()
+
+
+def test_scores_say_what_was_reached() -> None:
+    scores = [
+        Score("a", 4.0, Wanted(9, 5)),
+        Score("b", 7.0, Wanted(9, 5)),
+        Score("c", 10.0, Wanted(9, 5)),
+        Score("d", 149.0, Wanted(150, more=True)),
+        Score("e", 0.2, Wanted(0.25, unit=" s")),
+    ]
+    assert [line.split(" | ")[-1] for line in markdown(scores)][2:] == ["goal |", "must |", "no |", "no |", "yes |"]
+    assert list(markdown(scores))[-1] == "| e | <= 0.25 s |  | 0.20 s | yes |"
+
+
+def test_more_cores_help_what_is_not_in_order() -> None:
+    """1 s of 2 in order: 1.5 s on two cores, 1.125 s on eight."""
+    said = "\n".join(projection(2.0, 1.5, 2, 1_000_000))
+    assert "1.000 s of 2.000 s" in said
+    assert "no more than 1,000 kpackets/s" in said
+    assert "8 cores: 1.125 s" in said

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from caphouse.warehouse.store import Warehouse
 
 HEAVY = ("duckdb", "pyarrow", "scapy", "numpy", "deltalake", "rich", "blake3")
 
@@ -43,3 +46,18 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime)
 """
     assert min(float(_fresh(code)) for _ in range(3)) < 0.25
+
+
+def test_a_question_loads_no_arrow(tmp_path: Path) -> None:
+    """A tenth of a second, of the three that an answer about a day may take."""
+    Warehouse.create(tmp_path / "w")
+    code = f"""
+import sys
+from caphouse.cli.main import main
+try:
+    main(["report", "ports", "--since", "2026-03-01", "--warehouse", {str(tmp_path / "w")!r}, "--format", "csv"])
+except SystemExit as end:
+    assert not end.code, end.code
+print("loaded:", [name for name in ("pyarrow", "numpy", "scapy", "rich", "pydantic") if name in sys.modules])
+"""
+    assert _fresh(code).rstrip().endswith("loaded: []")

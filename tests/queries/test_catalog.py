@@ -69,8 +69,8 @@ def test_a_report_documents_exactly_the_columns_and_parameters_it_has(session: S
 def test_needs_are_what_the_sql_reads(name: str) -> None:
     folder, _, stem = name.partition("/")
     definition = catalog.view(stem) if folder == "views" else catalog.report(stem)
-    read = set(re.findall(r"\b(?:from|join) (\w+)", definition.sql))
-    named_steps = set(re.findall(r"(?:\bwith |^)(\w+) as \(", definition.sql, re.MULTILINE))
+    read = set(re.findall(r"\b(?:(?<!distinct )from|join) (\w+)", definition.sql))
+    named_steps = set(re.findall(r"(?:\bwith |^)(\w+) as (?:(?:not )?materialized )?\(", definition.sql, re.MULTILINE))
     assert read - named_steps == set(definition.needs)
 
 

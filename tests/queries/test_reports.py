@@ -221,3 +221,22 @@ def test_a_capture_is_named_by_the_beginning_of_its_id_unless_several_begin_so(t
 
 def test_values_are_bound_not_pasted(report: Report) -> None:
     assert report("endpoints", ip="' or 1=1 --") == []
+
+
+@pytest.mark.parametrize("name", ["conversations", "endpoints"])
+def test_a_shorter_list_is_the_beginning_of_the_whole(report: Report, name: str) -> None:
+    """What cannot be listed is left out before it is counted."""
+    for scope in ({}, {"host": "web-1"}, {"since": "2026-03-01T10:00:30"}):
+        whole = report(name, top=0, **scope)
+        assert len(whole) > 1
+        for top in range(1, len(whole) + 2):
+            assert report(name, top=top, **scope) == whole[:top]
+
+
+def test_fewer_destinations_are_the_first_of_all(report: Report) -> None:
+    whole = report("destinations", top=0, ports=0)
+    order = list(dict.fromkeys((row["ip_version"], row["dst_ip"]) for row in whole))
+    for top in range(1, len(order) + 1):
+        assert report("destinations", top=top, ports=0) == [row for row in whole if (row["ip_version"], row["dst_ip"]) in order[:top]]
+    for row in report("destinations", top=0, ports=1):
+        assert row == next(first for first in whole if (first["ip_version"], first["dst_ip"]) == (row["ip_version"], row["dst_ip"]))

@@ -14,6 +14,7 @@ from synthetic_warehouse import DAY_NS, FIRST_DAY, capture, ingest, live, stage
 
 from caphouse.warehouse import captures, delta, store
 from caphouse.warehouse.errors import WarehouseConflict, WarehouseError, WarehouseNotFound
+from caphouse.warehouse.staging import DataFile
 from caphouse.warehouse.store import Warehouse, utc_date
 from caphouse.warehouse.tables import BY_NAME, CAPTURES, TABLES
 
@@ -277,7 +278,7 @@ def test_an_attempt_that_was_given_up_cannot_count_any_more(warehouse: Warehouse
     other = Warehouse.open(warehouse.root)
     real = warehouse.register
 
-    def be_given_up_meanwhile(files: list[store.DataFile]) -> None:
+    def be_given_up_meanwhile(files: list[DataFile]) -> None:
         real(files)
         assert other.mark_dead([slow.ingest_id]) == {slow.ingest_id}
 
