@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -200,6 +200,19 @@ def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
     return columns, find_lanes(columns)
 
 
+def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[PacketBatch]:
+    """Read, uncompress and hash the next batch in the pool while this one is worked on."""
+    coming: Future[PacketBatch | None] = pool.submit(next, batches, None)
+    try:
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
+    finally:
+        # Nobody may close the content under a read.
+        if not coming.cancel():
+            wait([coming])
+
+
 def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
     """Prepare batches, with a pool some ahead of the one that is given out; the order stays."""
     if pool is None:
@@ -207,7 +220,7 @@ def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor |
             yield batch, *_prepare(decoder, batch)
         return
     waiting: deque[tuple[PacketBatch, Future[tuple[Columns, Lanes]]]] = deque()
-    for batch in batches:
+    for batch in _read_ahead(batches, pool):
         waiting.append((batch, pool.submit(_prepare, decoder, batch)))
         if len(waiting) > BATCHES_AHEAD:
             first, prepared = waiting.popleft()
@@ -221,7 +234,7 @@ def ingest_packets(
 ) -> None:
     """Read, decode and write all packets of one capture, then its conversations.
 
-    Reading and what goes from packet to packet are done in this thread, in order; decoding in the pool.
+    What goes from packet to packet is done in this thread, in order; reading, also in order, decoding and encoding in the pool.
 
     Args:
         reader: The capture.

@@ -119,6 +119,8 @@ class Content:
         held = self._window.position + self._window.size - self.position
         if count <= held:
             self.position += count
+            if self._ended and count == held:
+                self._let_go()
             return
         missing = count - held
         self.position = self._window.position + self._window.size
@@ -192,6 +194,15 @@ class Content:
             self._ended = True
         return Window(buffer[: filled + PADDING_BYTES], filled, self.position, last=self._ended)
 
+    def _let_go(self) -> None:
+        """Give the memory of all windows back: nothing is left to be read."""
+        self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, self.position, last=True)
+        self._free.clear()
+
+    def _give_back(self, memory: npt.NDArray[np.uint8]) -> None:
+        if not self._ended:
+            self._free.append(memory)
+
     def _take(self, into: memoryview) -> int:
         """Read and hash the next bytes; 0 at the end."""
         while self._marks and self._marks[-1] <= self._read and self._hash is not None:
@@ -216,7 +227,7 @@ class Content:
             memory = np.empty(size, dtype=np.uint8)
         # The memoryview between the two makes `buffer`, not `memory`, the base of all views.
         buffer = np.frombuffer(memory.data, dtype=np.uint8)
-        weakref.finalize(buffer, self._free.append, memory).atexit = False
+        weakref.finalize(buffer, self._give_back, memory).atexit = False
         return buffer
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .schema import Column, Table
 
-ROW_GROUP_ROWS = 96 << 10
+ROW_GROUP_ROWS = 64 << 10
 """Rows after which buffered rows are worth a row group; larger ones cost memory and gain little."""
 
 SMALL_DICTIONARY = 256

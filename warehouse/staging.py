@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from blake3 import blake3
 
@@ -24,7 +24,7 @@ from .tables import BY_NAME
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor, Future
 
     import pyarrow as pa
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FILE_BYTES = 256 << 20
 """Size after which a new file is begun, so that queries can share out the work and compaction stays within memory."""
 
-BUFFERED_ROWS = 2 * ROW_GROUP_ROWS
+BUFFERED_ROWS = ROW_GROUP_ROWS + ROW_GROUP_ROWS // 2
 """Rows held back over all tables and days before the largest lot is written, row group full or not."""
 
 MOST_PENDING = 1
@@ -68,6 +68,7 @@ class DataFile:
 
 
 Partition = tuple[str, "dt.date | None"]
+Item = TypeVar("Item")
 
 
 class OpenFile:
@@ -261,13 +262,26 @@ class StagedWriter:
             WarehouseError: The disk is full, or the storage refuses.
         """
         self._settle(0)
-        for partition in list(self._pieces):
-            self._encode(partition, self._take(partition))
-        for file in sorted(self._open, key=lambda file: (file.table, str(file.date))):
-            self._complete(file)
+        self._side_by_side(self._encode_rest, list(self._pieces))
+        self._side_by_side(self._complete, list(self._open))
         self._idle.clear()
-        files, self._finished = self._finished, []
+        files, self._finished = sorted(self._finished, key=lambda file: file.path), []
         return files
+
+    def _encode_rest(self, partition: Partition) -> None:
+        with self._lock:
+            pieces = self._take(partition)
+        self._encode(partition, pieces)
+
+    def _side_by_side(self, work: Callable[[Item], None], items: Sequence[Item]) -> None:
+        """Do some work for every item, with an executor for several at once; raises what went wrong with one when all are done."""
+        if self._executor is None:
+            for item in items:
+                work(item)
+            return
+        self._pending.extend(self._executor.submit(work, item) for item in items)
+        wait(self._pending)
+        self._settle(0)
 
     def abandon(self) -> None:
         """Remove everything that was written since the last `finish`."""

@@ -130,9 +130,11 @@ class Warehouse:
     def create(cls, location: str | os.PathLike[str] | Location) -> Warehouse:
         """Make the warehouse; one that is there already is left as it is and opened."""
         root = Location.parse(location)
+        configuration = {FORMAT_KEY: str(FORMAT)}
+        with ThreadPoolExecutor(max_workers=len(TABLES)) as pool:
+            list(pool.map(lambda table: delta.create(root, table, configuration), [table for table in TABLES if table is not CAPTURES]))
         # captures comes last: while it is missing there is no warehouse.
-        for table in reversed(TABLES):
-            delta.create(root, table, {FORMAT_KEY: str(FORMAT)})
+        delta.create(root, CAPTURES, configuration)
         return cls.open(root)
 
     @classmethod
