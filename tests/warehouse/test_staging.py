@@ -123,7 +123,7 @@ def fill_the_disk(path: str, most: int, results: list[str]) -> None:
     rows = capture("a", packets=ROW_GROUP_ROWS).tables["packets"]
     try:
         with StagedWriter(path) as writer:
-            for _ in range(20):
+            for _ in range(40):
                 writer.write("packets", rows, FIRST_DAY)
             writer.finish()
     except WarehouseError as error:
