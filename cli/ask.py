@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from ..warehouse.errors import UsageError
-from .options import DEFAULT_WAREHOUSE, ExitCode, FormatOption, OutputOption, WarehouseOption, open_session
+from .options import (
+    DEFAULT_WAREHOUSE,
+    CaptureOption,
+    ExitCode,
+    FormatOption,
+    HostOption,
+    OutputOption,
+    SinceOption,
+    UntilOption,
+    WarehouseOption,
+    open_session,
+)
 
 
 def sql(
@@ -18,6 +29,10 @@ def sql(
     parameters: Annotated[
         list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="Value of $NAME in the statement, as text; repeatable.")
     ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    host: HostOption = None,
+    capture: CaptureOption = None,
     warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
     form: FormatOption = None,
     output: OutputOption = None,
@@ -25,7 +40,8 @@ def sql(
 ) -> ExitCode:
     """Run SQL over the tables and views; `caphouse schema` lists them.
 
-    The language is DuckDB's. Example: caphouse sql "select dst_ip, count(*) from packets where dst_port = 111 group by all"
+    With a time, a host or a capture the tables hold what lies in it, and no other file is opened. The language is DuckDB's.
+    Example: caphouse sql "select dst_ip, count(*) from packets where dst_port = 111 group by all"
     """
     if (query is None) == (file is None):
         raise UsageError("give either a QUERY or -f FILE")
@@ -36,7 +52,9 @@ def sql(
     from .output import Presentation, choose, write_relation
 
     choose(form, output)
-    with open_session(warehouse, sandbox=sandbox) as session:
+    from ..queries.scope import Scope
+
+    with open_session(warehouse, sandbox=sandbox, scope=Scope.of(since, until, host or (), capture or ())) as session:
         rows = session.sql(text, **_values(parameters or []))
         write_relation(rows, form, output, Presentation())
     return ExitCode.FINE

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..queries.engine import Session
+    from ..queries.scope import Scope
 
 
 class ExitCode(IntEnum):
@@ -46,12 +47,24 @@ FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="Form of the output; when not given: by the name of FILE, table on a terminal, csv in a pipe."),
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Only packets at or after this time: 2026-05-31, 2026-05-31T14:05, UTC unless it names an offset."
+    ),
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only packets before this time.")]
+HostOption = Annotated[list[str] | None, typer.Option("--host", metavar="HOST", help="Only captures of this host; repeatable.")]
+CaptureOption = Annotated[
+    list[str] | None,
+    typer.Option("--capture", metavar="CAPTURE", help="Only this capture: the beginning of its id, its file name or its URI; repeatable."),
+]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of standard output.")]
 
 DEFAULT_WAREHOUSE = "caphouse-data"
 
 
-def open_session(warehouse: str, *, sandbox: bool = False) -> Session:
+def open_session(warehouse: str, *, sandbox: bool = False, scope: Scope | None = None) -> Session:
     """Opens the warehouse for questions.
 
     Raises:
@@ -59,4 +72,4 @@ def open_session(warehouse: str, *, sandbox: bool = False) -> Session:
     """
     from ..queries.engine import open_session as open_engine
 
-    return open_engine(warehouse, sandbox=sandbox)
+    return open_engine(warehouse, sandbox=sandbox) if scope is None else open_engine(warehouse, sandbox=sandbox, scope=scope)

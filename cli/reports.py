@@ -10,15 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from ..queries import catalog
-from .options import DEFAULT_WAREHOUSE, ExitCode, Format, FormatOption, OutputOption, WarehouseOption, open_session
+from .options import (
+    DEFAULT_WAREHOUSE,
+    CaptureOption,
+    ExitCode,
+    Format,
+    FormatOption,
+    HostOption,
+    OutputOption,
+    SinceOption,
+    UntilOption,
+    WarehouseOption,
+    open_session,
+)
 
-_SCOPE: dict[str, tuple[Any, str, str]] = {
-    "since": (str | None, "TIME", "Only packets at or after this time: 2026-05-31, 2026-05-31T14:05, UTC unless it names an offset."),
-    "until": (str | None, "TIME", "Only packets before this time."),
-    "host": (list[str] | None, "HOST", "Only captures of this host; repeatable."),
-    "capture": (list[str] | None, "CAPTURE", "Only this capture: the beginning of its id, its file name or its URI; repeatable."),
-}
-"""The options of every report: type, name of the value, help."""
+_SCOPE = {"since": SinceOption, "until": UntilOption, "host": HostOption, "capture": CaptureOption}
+"""The options of every report."""
 
 _METAVARS = {"INTEGER": "NUMBER", "DOUBLE": "NUMBER", "VARCHAR": "TEXT", "BOOLEAN": ""}
 
@@ -60,7 +67,7 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
         )
         for parameter in definition.parameters
     ]
-    shared = [_option(name, kind, metavar, text, None) for name, (kind, metavar, text) in _SCOPE.items()]
+    shared = [_argument(name, option, None) for name, option in _SCOPE.items()]
     places = [
         _argument("warehouse", WarehouseOption, DEFAULT_WAREHOUSE),
         _argument("form", FormatOption, None),

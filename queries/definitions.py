@@ -81,8 +81,10 @@ class Definitions:
         texts = [select for _, select in selects] + [sql]
         steps = []
         for name, select in selects:
-            read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
-            keep = f"{'' if self._scope.timed else 'not '}materialized " if read > 1 and (name in BY_NAME or name == "traffic") else ""
+            keep = ""
+            if name in BY_NAME or name == "traffic":
+                read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
+                keep = "not materialized " if not self._scope.timed else "materialized " if read > 1 else ""
             steps.append(f"{name} as {keep}({select})")
         own = sql.removeprefix("with ")
         return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,6 +60,20 @@ class Scope:
     until_ns: int | None = None
     hosts: tuple[str, ...] = ()
     captures: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, since: str | int | None, until: str | int | None, host: str | Sequence[str], capture: str | Sequence[str]) -> Scope:
+        """The scope that a user asks for: times as text or nanoseconds, one name or several.
+
+        Raises:
+            UsageError: A time is none, or the range is empty.
+        """
+        return cls(
+            since_ns=instant(since) if isinstance(since, str) else since,
+            until_ns=instant(until) if isinstance(until, str) else until,
+            hosts=(host,) if isinstance(host, str) else tuple(host),
+            captures=(capture,) if isinstance(capture, str) else tuple(capture),
+        )
 
     def __post_init__(self) -> None:
         if self.since_ns is not None and self.until_ns is not None and self.since_ns >= self.until_ns:

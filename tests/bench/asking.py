@@ -26,11 +26,7 @@ ARGUMENTS = {"port-callers": ("--port", "5432")}
 
 DAY_BOUNDS = ("--since", DAY[0], "--until", DAY[1])
 
-LOOK_UP = f"""
-select frame_number, ts, src_ip, dst_ip from packets
-where ts >= timestamp '{DAY[0]}' and ts < timestamp '{DAY[1]}' and (src_ip = '10.0.0.53' or dst_ip = '10.0.0.53')
-"""
-
+LOOK_UP = "select frame_number, ts, src_ip, dst_ip from packets where src_ip = '10.0.0.53' or dst_ip = '10.0.0.53'"
 
 HELP = "--help"
 ONE_DAY = ", one day"
@@ -55,7 +51,7 @@ def questions() -> dict[str, list[str]]:
         asked[name] = ["report", name, *ARGUMENTS.get(name, ())]
         asked[f"{name}{ONE_DAY}"] = [*asked[name], *DAY_BOUNDS]
     asked[PER_SERVER_AND_DAY] = ["sql", RTT_PER_SERVER_AND_DAY]
-    asked[ONE_ADDRESS] = ["sql", LOOK_UP]
+    asked[ONE_ADDRESS] = ["sql", LOOK_UP, *DAY_BOUNDS]
     asked[HELP] = ["--help"]
     return asked
 
