@@ -265,3 +265,18 @@ def test_a_table_too_long_to_read_is_cut_with_a_word_on_standard_error(run: Run)
     done = run("sql", "select * from range(10005)", "--format", "table")
     assert "10,000" in done.stderr
     assert "\n   10004\n" not in done.stdout
+
+
+def test_sql_sees_what_its_scope_holds(run: Run) -> None:
+    count = "select count(*) as captures, (select count(*) from packets) as packets from captures"
+
+    def found(*scope: str) -> dict[str, str]:
+        [row] = csv.DictReader(io.StringIO(run("sql", count, *scope).stdout))
+        return dict(row)
+
+    assert found() == {"captures": "3", "packets": "27"}
+    assert found("--host", "db-1") == {"captures": "1", "packets": "4"}
+    assert found("--since", "2026-03-02") == {"captures": "1", "packets": "4"}
+    assert found("--until", "2026-03-02", "--capture", "one.pcap") == {"captures": "1", "packets": "23"}
+    assert run("sql", count, "--host", "nobody").returncode == 2
+    assert run("sql", count, "--since", "2026-03-02", "--until", "2026-03-01").returncode == 2
