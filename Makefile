@@ -66,6 +66,8 @@ $(VENV)/.created:
 
 $(VENV)/.run: pyproject.toml $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --editable .
+	@# pip compiles what it copies; an editable install would be compiled by each command anew where bytecode is not written.
+	@$(BIN)/python -m compileall -q __init__.py cli ingest queries warehouse
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

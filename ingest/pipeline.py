@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from ..warehouse import originals
@@ -254,6 +253,10 @@ def _run(
         yield ingest_chunk(warehouse.root, chunk, known, options, threads=os.cpu_count() or 1, progress=tracker.read)
     if not elsewhere:
         return
+    # Imported here, because most ingests are of one process.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     # Not forked: the parent has threads (Arrow, the log's object store) that a fork would leave without their locks.
     with ProcessPoolExecutor(max_workers=min(jobs, len(elsewhere)), mp_context=get_context("spawn")) as pool:
         waiting = [pool.submit(ingest_chunk, warehouse.root, chunk, known, options) for chunk in elsewhere]
