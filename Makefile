@@ -48,7 +48,7 @@ parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's an
 	PYTHONPATH=tests $(BIN)/python -m parity
 
 bench: $(VENV)/.run ## measure speed, memory and size, beside the peers that are installed
-	PYTHONPATH=tests $(BIN)/python -m bench --rounds $(ROUNDS) $(PARTS)
+	PYTHONPATH=tests $(BIN)/python -m bench --rounds $(ROUNDS) $(if $(README),--readme) $(PARTS)
 
 readme: $(VENV)/.test ## write the outputs and the reference in README.md anew
 	PYTHONPATH=tests $(BIN)/python -m readme

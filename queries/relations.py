@@ -6,6 +6,7 @@ Values never come into this SQL from a user: file names come from the warehouse'
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from . import catalog
@@ -20,29 +21,31 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _no_rows(table: Table) -> str:
-    nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in table.stored)
-    return f"select {nulls} where false"
-
-
 def captures(files: Sequence[str]) -> str:
-    """Returns a SELECT of all rows of `captures`; files from before a column was declared have NULL there."""
+    """Returns a SELECT of all rows of `captures`, derived columns computed."""
     from ..warehouse.tables import CAPTURES
 
-    stored = _no_rows(CAPTURES)
-    if files:
-        listed = ", ".join(quoted(file) for file in files)
-        stored += f" union all by name select * from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"  # noqa: S608
-    return f"select {all_columns(CAPTURES)} from ({stored})"  # noqa: S608 - see the docstring of this module
+    return f"select {all_columns(CAPTURES)} from ({stored_rows(CAPTURES, files)})"  # noqa: S608 - see the docstring of this module
 
 
 def stored_rows(table: Table, files: Sequence[str]) -> str:
-    """Returns a SELECT over the table's Parquet files with the stored columns; no files give no rows, of the same types."""
+    """Returns a SELECT over the table's Parquet files with the stored columns.
+
+    Files from before a column was declared have NULL there. No files give no rows, of the same types.
+    """
     if not files:
-        return _no_rows(table)
+        nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in table.stored)
+        return f"select {nulls} where false"
     names = ", ".join(column.name for column in table.stored)
     listed = ", ".join(quoted(file) for file in files)
-    return f"select {names} from read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608 - see the docstring of this module
+    return f"select {names} from read_parquet([{listed}], hive_partitioning = false, schema = {_schema(table)})"  # noqa: S608 - see the docstring of this module
+
+
+@cache
+def _schema(table: Table) -> str:
+    """The stored columns, found by name; DuckDB would take those of the first file for those of all."""
+    columns = (f"'{column.name}': {{name: '{column.name}', type: '{column.type.value}', default_value: null}}" for column in table.stored)
+    return f"map {{{', '.join(columns)}}}"
 
 
 def all_columns(table: Table) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ PARTS: dict[str, Callable[[Inputs, int, Scores], Iterator[str]]] = {
     "queries": asking.queries,
 }
 
+README = Path(__file__).parents[2] / "README.md"
+PERFORMANCE = re.compile(r"(<!-- performance: begin[^\n]*-->\n).*(<!-- performance: end -->)", re.DOTALL)
+
 
 def main() -> int:
     """Measure the parts that were asked for."""
@@ -33,6 +37,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=20_000, help="size of the capture that is made")
     parser.add_argument("--seed", type=int, default=7, help="of the capture that is made")
     parser.add_argument("--rounds", type=int, default=7, help="runs of each command; the medians are printed")
+    parser.add_argument("--readme", action="store_true", help="write the last table into README.md")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "caphouse-bench", help="where captures are kept")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
@@ -51,8 +56,10 @@ def main() -> int:
         for line in PARTS[part](captures, arguments.rounds, scores):
             print(line, flush=True)
     print()
-    for line in markdown(scores):
-        print(line)
+    lines = [", ".join(list(machine.describe(captures.large))[:2]) + f"; medians of {arguments.rounds}:", "", *markdown(scores)]
+    print("\n".join(lines))
+    if arguments.readme:
+        README.write_text(PERFORMANCE.sub(lambda marks: marks[1] + "\n".join(lines) + "\n" + marks[2], README.read_text()))
     return 0
 
 

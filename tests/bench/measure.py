@@ -46,7 +46,7 @@ class Run:
     peak_bytes: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Measured:
     """All runs of one command; the figures are medians."""
 

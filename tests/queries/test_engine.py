@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import hand_made_warehouse
+import pyarrow.parquet as pq
 import pytest
 
 import caphouse
@@ -135,3 +136,17 @@ def test_the_reference_names_every_table_view_and_report() -> None:
         assert f"`{name}`" in text
     with pytest.raises(UsageError, match="packets"):
         reference.columns("packet")
+
+
+def test_files_from_before_a_column_was_declared_have_null_there(tmp_path: Path) -> None:
+    warehouse = hand_made_warehouse.make(tmp_path / "w")
+    for table, column in (("flows", "application_source"), ("captures", "comment")):
+        for number, uri in enumerate(sorted(warehouse.snapshot().uris(table))):
+            if number == 0:
+                file = Path(uri)
+                rows = pq.ParquetFile(file).read()
+                pq.write_table(rows.drop_columns([column]), file)
+    with Session(warehouse) as session:
+        assert session.sql("select count(*) from flows").fetchall() == [(len(hand_made_warehouse.FLOWS) - 1,)]
+        assert session.sql("select count(*), count(comment) from captures").fetchall() == [(3, 0)]
+        assert len(session.report("unwanted-protocols", protocols="http").fetchall()) > 0
