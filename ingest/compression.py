@@ -174,7 +174,9 @@ class Decompressing:
             bulk = max(last - (self._taken - len(data)), 0)
             for piece in (data[:bulk], *(bytes((byte,)) for byte in data[bulk:])):
                 fed = piece
-                while not stream.eof and (fed or not stream.needs_input):
+                while fed or not stream.needs_input:
+                    if stream.eof:
+                        break
                     try:
                         chunk = stream.decompress(fed, min(given, OUTPUT_BYTES) or 1)
                     except Exception:  # noqa: BLE001 - the same again
