@@ -1,125 +1,188 @@
-"""The distinct addresses of a batch: found by hashing whole columns, turned to text once each."""
+"""The IP addresses of a batch: kept by pairs of source and destination while it is decoded, then numbered and turned to text once each."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import AddressTable
+from .columns import AddressTable, Int32, Int64
+from .keys import group
 
-if TYPE_CHECKING:
-    from .decode import AddressSlot
+Words = Sequence[npt.NDArray[np.uint64]]
 
 _MAPPED = np.uint64(0x0000FFFF_00000000)
 """IPv4 in the low half of the IPv4-mapped form (RFC 4291, section 2.5.5.2)."""
+_HALF = np.uint64(32)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
 
-_OPTIONAL = ("tunnel_src", "tunnel_dst", "error_src", "error_dst")
+INNERMOST, TUNNEL, QUOTED = "", "tunnel_", "error_"
+"""Kinds of address pairs: what the names of their columns begin with."""
+_NONE, _IPV4, _IPV6, _IPV4_SOURCE, _IPV6_SOURCE = 0, 4, 6, -4, -6
 
 
-def address_table(
-    src: AddressSlot, dst: AddressSlot, optional: Mapping[str, AddressSlot]
-) -> tuple[AddressTable, dict[str, npt.NDArray[np.int32]]]:
-    """Number the distinct addresses of a batch.
+class AddressPairs:
+    """One pair of addresses of each packet (of the innermost header, of the outermost one of a tunnel, of a quoted one)."""
+
+    __slots__ = ("_family", "_ipv4", "_ipv6")
+
+    def __init__(self, size: int) -> None:
+        self._family = np.zeros(size, dtype=np.int8)
+        """4 or 6, negative where the source alone is known, 0 where there is neither."""
+        self._ipv4 = np.zeros(size, dtype=np.uint64)
+        """The source in the upper half, the destination in the lower."""
+        self._ipv6: npt.NDArray[np.uint64] | None = None
+        """uint64[4, n], made when the first IPv6 packet comes: the source's upper and lower half, then the destination's."""
+
+    def set_ipv4(self, rows: Int64, pairs: npt.NDArray[np.uint64]) -> None:
+        """Set the pairs (uint64[m], see `_ipv4`) of the packets `rows`."""
+        self._family[rows] = _IPV4
+        self._ipv4[rows] = pairs
+
+    def set_ipv4_source(self, rows: Int64, sources: npt.NDArray[np.uint64]) -> None:
+        """Set the source addresses (uint64[m], in host order) of packets whose destination was not captured."""
+        self._family[rows] = _IPV4_SOURCE
+        self._ipv4[rows] = sources << _HALF
+
+    def set_ipv6(self, rows: Int64, words: npt.NDArray[np.uint64]) -> None:
+        """Set pairs: uint64[4, m], as in `_ipv6`; or uint64[2, m] where the source alone was captured."""
+        if self._ipv6 is None:
+            self._ipv6 = np.zeros((4, len(self._family)), dtype=np.uint64)
+        self._family[rows] = _IPV6 if len(words) > 2 else _IPV6_SOURCE
+        for own, word in zip(self._ipv6, words, strict=False):
+            own[rows] = word
+
+    def is_present(self, rows: Int64) -> npt.NDArray[np.bool_]:
+        """Which of the packets `rows` have addresses already (bool[m])."""
+        present: npt.NDArray[np.bool_] = self._family.take(rows) != _NONE
+        return present
+
+    def copy_from(self, other: AddressPairs, rows: Int64) -> None:
+        """Take over the pairs of the packets `rows` from `other`."""
+        self._family[rows] = other._family[rows]
+        self._ipv4[rows] = other._ipv4[rows]
+        if other._ipv6 is not None:
+            if self._ipv6 is None:
+                self._ipv6 = np.zeros_like(other._ipv6)
+            self._ipv6[:, rows] = other._ipv6[:, rows]
+
+    def ipv4_ends(self) -> list[_End]:
+        """The distinct IPv4 pairs taken apart."""
+        rows = np.flatnonzero(self._family == _IPV4)
+        pairs = self._ipv4 if len(rows) == len(self._ipv4) else self._ipv4.take(rows)
+        number, first = group(pairs)
+        pairs = pairs.take(first)
+        ends = [_End("src_ip", rows, number, [pairs >> _HALF]), _End("dst_ip", rows, number, [pairs & _LOW_HALF])]
+        alone = np.flatnonzero(self._family == _IPV4_SOURCE)
+        return [*ends, *_alone(alone, [self._ipv4.take(alone) >> _HALF])]
+
+    def ipv6_ends(self) -> list[_End]:
+        """The distinct IPv6 pairs taken apart."""
+        if self._ipv6 is None:
+            return []
+        rows = np.flatnonzero(self._family == _IPV6)
+        words = [word.take(rows) for word in self._ipv6]
+        number, first = group(*words)
+        words = [word.take(first) for word in words]
+        ends = [_End("src_ip", rows, number, words[:2]), _End("dst_ip", rows, number, words[2:])]
+        alone = np.flatnonzero(self._family == _IPV6_SOURCE)
+        return [*ends, *_alone(alone, [word.take(alone) for word in self._ipv6[:2]])]
+
+
+def _alone(rows: Int64, words: Words) -> list[_End]:
+    return [_End("src_ip", rows, np.arange(len(rows), dtype=np.int32), words)] if len(rows) else []
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One side of address pairs.
+
+    Attributes:
+        name: "src_ip" or "dst_ip".
+        rows: int64[m], packets. number: int32[m], the pair of each.
+        words: uint64[k] each, the addresses by number of the pair: one word of IPv4, two of IPv6.
+    """
+
+    name: str
+    rows: Int64
+    number: Int32
+    words: Words
+
+
+def address_table(size: int, pairs: Mapping[str, AddressPairs]) -> tuple[AddressTable, dict[str, Int32]]:
+    """Number the distinct addresses of a batch of `size` packets.
 
     Args:
-        src: Source addresses of the packets, dst: destination addresses.
-        optional: Further slots by name, of those in `_OPTIONAL`.
+        pairs: What there is of `INNERMOST`, `TUNNEL` and `QUOTED` pairs.
 
     Returns:
         The table, and for each of src_ip, dst_ip, tunnel_src_ip, tunnel_dst_ip, error_src_ip, error_dst_ip an int32[n] of rows of
         the table, -1 where the packet has no such address.
     """
-    size = len(src.family)
-    slots = [src, dst, *(optional[name] for name in _OPTIONAL if name in optional)]
-    numbers = [np.full(size, -1, dtype=np.int32) for _ in slots]
-    low4 = _number_ipv4(slots, numbers)
-    high6, low6 = _number_ipv6(slots, numbers, first=len(low4))
+    columns: dict[str, Int32] = {}
+    (low4,) = _number({kind: of_kind.ipv4_ends() for kind, of_kind in pairs.items()}, 1, 0, size, columns)
+    high6, low6 = _number({kind: of_kind.ipv6_ends() for kind, of_kind in pairs.items()}, 2, len(low4), size, columns)
     table = AddressTable(
         family=np.concatenate([np.full(len(low4), 4, dtype=np.int16), np.full(len(low6), 6, dtype=np.int16)]),
         high=np.concatenate([np.zeros(len(low4), dtype=np.uint64), high6]),
-        low=np.concatenate([low4.astype(np.uint64) | _MAPPED, low6]),
-        text=pa.concat_arrays([ipv4_texts(low4), ipv6_texts(high6, low6)]),
+        low=np.concatenate([low4 | _MAPPED, low6]),
+        text=pa.concat_arrays([ipv4_texts(low4.astype(np.uint32)), ipv6_texts(high6, low6)]),
     )
-    named = dict(zip(["src", "dst", *(name for name in _OPTIONAL if name in optional)], numbers, strict=True))
     absent = np.full(size, -1, dtype=np.int32)
-    return table, {f"{name}_ip": named.get(name, absent) for name in ("src", "dst", *_OPTIONAL)}
+    names = [f"{kind}{side}" for kind in (INNERMOST, TUNNEL, QUOTED) for side in ("src_ip", "dst_ip")]
+    return table, {name: columns.get(name, absent) for name in names}
 
 
-def _number_ipv4(slots: list[AddressSlot], numbers: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.uint32]:
-    masks = [slot.family == 4 for slot in slots]
-    rows = [None if mask.all() else np.flatnonzero(mask) for mask in masks]
-    values = [slot.low if at is None else slot.low[at] for slot, at in zip(slots, rows, strict=True)]
-    encoded = pa.array(np.concatenate(values).astype(np.uint32)).dictionary_encode()
-    _hand_out(encoded.indices.to_numpy(zero_copy_only=False), values, rows, numbers, 0)
-    distinct: npt.NDArray[np.uint32] = encoded.dictionary.to_numpy(zero_copy_only=False)
-    return distinct
-
-
-def _number_ipv6(
-    slots: list[AddressSlot], numbers: list[npt.NDArray[np.int32]], first: int
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    empty = np.zeros(0, dtype=np.uint64)
-    if all(slot.high is None for slot in slots):
-        return empty, empty
-    rows: list[npt.NDArray[np.int64] | None] = [np.flatnonzero(slot.family == 6) for slot in slots]
-    pairs = []
-    for slot, at in zip(slots, rows, strict=True):
-        pair = np.zeros((len(at) if at is not None else 0, 2), dtype=np.uint64)
-        if slot.high is not None:
-            pair[:, 0] = slot.high[at]
-            pair[:, 1] = slot.low[at]
-        pairs.append(pair)
-    every = np.concatenate(pairs)
-    binary = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(every), [None, pa.py_buffer(every)])
-    encoded = binary.dictionary_encode()
-    _hand_out(encoded.indices.to_numpy(zero_copy_only=False), pairs, rows, numbers, first)
-    distinct = np.frombuffer(b"".join(encoded.dictionary.to_pylist()), dtype=np.uint64).reshape(-1, 2)
-    return distinct[:, 0].copy(), distinct[:, 1].copy()
-
-
-def _hand_out(
-    indexes: npt.NDArray[np.int32],
-    values: list[npt.NDArray[np.uint64]],
-    rows: list[npt.NDArray[np.int64] | None],
-    numbers: list[npt.NDArray[np.int32]],
-    first: int,
-) -> None:
+def _number(ends: Mapping[str, list[_End]], width: int, start: int, size: int, columns: dict[str, Int32]) -> list[npt.NDArray[np.uint64]]:
+    """Number the distinct addresses of some ends from `start` on, and put the numbers into `columns`; returns the addresses' words."""
+    every = [(kind, end) for kind, of_kind in ends.items() for end in of_kind]
+    words = [np.concatenate([end.words[word] for _, end in every] or [np.zeros(0, dtype=np.uint64)]) for word in range(width)]
+    numbers, first = group(*words)
+    numbers += np.int32(start)
     at = 0
-    for slot_values, slot_rows, slot_numbers in zip(values, rows, numbers, strict=True):
-        part = indexes[at : at + len(slot_values)]
-        slot_numbers[slice(None) if slot_rows is None else slot_rows] = part + np.int32(first) if first else part
-        at += len(slot_values)
+    for kind, end in every:
+        count = len(end.words[0])
+        values = numbers[at : at + count].take(end.number)
+        at += count
+        name = f"{kind}{end.name}"
+        if len(values) == size:
+            columns[name] = values
+            continue
+        if name not in columns:
+            columns[name] = np.full(size, -1, dtype=np.int32)
+        columns[name][end.rows] = values
+    return [word.take(first) for word in words]
 
 
 _DECIMAL = pa.array([str(number) for number in range(256)])
-_HEX = pa.array([f"{number:02x}" for number in range(256)])
-
-
-def _joined(octets: list[npt.NDArray[np.uint8]], texts: pa.StringArray, separator: str) -> pa.Array:
-    # Typed, as all text given to pyarrow for every capture: to find the type of text it looks for dateutil each time.
-    parts = [texts.take(pa.array(octet)) for octet in octets]
-    return pc.binary_join_element_wise(*parts, pa.scalar(separator, pa.string()))
 
 
 def ipv4_texts(addresses: npt.NDArray[np.uint32]) -> pa.Array:
     """Dotted decimal of uint32[k] in host order."""
     octets = [((addresses >> np.uint32(shift)) & np.uint32(0xFF)).astype(np.uint8) for shift in (24, 16, 8, 0)]
-    return _joined(octets, _DECIMAL, ".")
+    # Typed, as all text given to pyarrow for every capture: to find the type of text it looks for dateutil each time.
+    return pc.binary_join_element_wise(*(_DECIMAL.take(pa.array(octet)) for octet in octets), pa.scalar(".", pa.string()))
 
 
 def ipv6_texts(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> pa.Array:
     """Canonical text (RFC 5952) of addresses given as two uint64[k] in host order."""
     packed = np.stack([high, low], axis=1).astype(">u8").tobytes()
-    return pa.array([socket.inet_ntop(socket.AF_INET6, packed[at : at + 16]) for at in range(0, len(packed), 16)], pa.string())
+    return pa.array([_ipv6_text(packed[at : at + 16]) for at in range(0, len(packed), 16)], pa.string())
+
+
+@lru_cache(maxsize=4096)
+def _ipv6_text(packed: bytes) -> str:
+    """Cached, because most addresses of a batch were in the one before."""
+    return socket.inet_ntop(socket.AF_INET6, packed)
 
 
 def mac_texts(addresses: npt.NDArray[np.uint64]) -> pa.Array:
     """Colon-separated hex of uint64[k] that hold the six bytes in their low 48 bits, first byte lowest."""
-    octets = [((addresses >> np.uint64(shift)) & np.uint64(0xFF)).astype(np.uint8) for shift in range(0, 48, 8)]
-    return _joined(octets, _HEX, ":")
+    packed = addresses.astype("<u8").tobytes()
+    return pa.array([packed[at : at + 6].hex(":") for at in range(0, len(packed), 8)], pa.string())

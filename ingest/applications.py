@@ -206,14 +206,14 @@ class Applications:
         with_payload = (columns.payload_length > 0) & (columns.payload_captured != TUNNEL)
         is_udp = columns.transport == _UDP
         packets = np.flatnonzero(with_payload & (is_udp | (columns.transport == _TCP)))
-        over = is_udp[packets].astype(np.int64) << 16
+        over = is_udp.take(packets).astype(np.int64) << 16
         spoken = _Spoken(
             columns,
             packets,
             # Widened once, because each use as an index would do it again.
-            flow_id[packets].astype(np.int64),
-            columns.src_port[packets] + over,
-            columns.dst_port[packets] + over,
+            flow_id.take(packets).astype(np.int64),
+            columns.src_port.take(packets) + over,
+            columns.dst_port.take(packets) + over,
         )
         labels[packets] = self._labels(spoken, self._begin(spoken, flow_id))
         return labels
@@ -299,7 +299,7 @@ class Applications:
             passed = self._test_rtp(spoken, directions, maybe_rtp)
             events = events.take(events.quality != FLOW_TEST).merge(passed)
 
-        labels = state.label[flow]
+        labels = state.label.take(flow)
         changes = state.apply(events)
         if changes:
             _relabel(state, labels, flow, changes)

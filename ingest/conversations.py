@@ -46,7 +46,8 @@ class Conversations:
         stream, lanes, peers = self._streams.number(columns, lanes, find_peers(columns, lanes, numbers))
         flow = self._flows.update(columns, lanes, peers, stream, numbers)
         self._handshakes.update(columns, lanes, peers, stream, flow)
-        return stream[lanes.number], flow[lanes.number]
+        # `take` widens the numbers of the lanes far faster than an index of them would be.
+        return stream.take(lanes.number), flow.take(lanes.number)
 
     def finish(self, path_texts: list[str], labels: Labels, last_ts_ns: int | None) -> Iterator[tuple[str, pa.Table]]:
         """The tables that come of it: their names, and rows without `ingest_id`; a table may come in several parts.

@@ -15,22 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .address_table import address_table, mac_texts
-from .columns import TUNNEL, Columns
+from .address_table import INNERMOST, TUNNEL, AddressPairs, address_table, mac_texts
+from .columns import TUNNEL as TUNNEL_PAYLOAD
+from .columns import Columns
 from .formats.base import LARGEST_FRAME_LENGTH, PacketBatch
 from .formats.link_types import NO_LINK_TYPE, link_type_name
+from .keys import group
 from .paths import ROOT, Paths
 from .protocols import NOTHING, Registry, registry
-from .protocols.base import Layer
+from .protocols.base import Layer, Values
 
 DECODER_VERSION = 1
 """Raised whenever the same capture would give other rows."""
 
 MAX_LAYERS = 32
 """Layers of one packet that are followed; what lies deeper is not looked at."""
-
-HEAD_BYTES = 128
-"""First bytes of each packet that are copied together; enough for Ethernet, two VLAN tags, IPv6 and the longest TCP header."""
 
 Int64 = npt.NDArray[np.int64]
 
@@ -62,56 +61,34 @@ class Arrays(dict[str, npt.NDArray[Any]]):
         self._size = size
 
     def __missing__(self, name: str) -> npt.NDArray[Any]:
+        made = self[name] = np.full(self._size, self._default(name))
+        return made
+
+    def _default(self, name: str) -> np.generic:
         default = _DEFAULTS.get(name, self._WORKING.get(name))
         if default is None:
             raise KeyError(name)
-        made = self[name] = np.full(self._size, default)
-        return made
+        return default
+
+    def put(self, name: str, rows: Int64 | None, values: Values) -> None:
+        """Set a column for the packets `rows` (int64[m]), or for all of them."""
+        default = self._default(name)
+        if rows is None:
+            self[name] = np.full(self._size, values, dtype=default.dtype)
+        elif isinstance(values, np.ndarray):
+            # Converting beforehand takes half of the time that assigning another type takes.
+            self[name][rows] = values.astype(default.dtype, copy=False)
+        else:
+            self[name][rows] = values
+
+    def reset(self, name: str, rows: Int64) -> None:
+        """Let a column of the packets `rows` be as if it had never been set."""
+        if name in self:
+            self[name][rows] = self._default(name)
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column as it is now; one that was never asked for is its default in a read-only array without memory of its own."""
         return self[name] if name in self else np.broadcast_to(_DEFAULTS[name], self._size)
-
-
-class AddressSlot:
-    """One address of each packet (the source, the destination, ...) as numbers, before the batch's distinct addresses are known.
-
-    `low` alone holds IPv4; `high` is made when the first IPv6 address comes.
-    """
-
-    __slots__ = ("family", "high", "low")
-
-    def __init__(self, size: int) -> None:
-        self.family = np.zeros(size, dtype=np.int8)
-        self.low = np.zeros(size, dtype=np.uint64)
-        self.high: npt.NDArray[np.uint64] | None = None
-
-    def set_ipv4(self, rows: Int64, addresses: npt.NDArray[np.uint32]) -> None:
-        """Set IPv4 addresses (uint32[m] in host order) of the packets `rows`."""
-        self.family[rows] = 4
-        self.low[rows] = addresses
-
-    def set_ipv6(self, rows: Int64, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> None:
-        """Set IPv6 addresses (two uint64[m] in host order) of the packets `rows`."""
-        if self.high is None:
-            self.high = np.zeros(len(self.low), dtype=np.uint64)
-        self.family[rows] = 6
-        self.high[rows] = high
-        self.low[rows] = low
-
-    def is_absent(self, rows: Int64) -> npt.NDArray[np.bool_]:
-        """Which of the packets `rows` have no address yet (bool[m])."""
-        absent: npt.NDArray[np.bool_] = self.family[rows] == 0
-        return absent
-
-    def copy_from(self, other: AddressSlot, rows: Int64) -> None:
-        """Take over the addresses of the packets `rows` from `other`."""
-        self.family[rows] = other.family[rows]
-        self.low[rows] = other.low[rows]
-        if other.high is not None:
-            if self.high is None:
-                self.high = np.zeros(len(self.low), dtype=np.uint64)
-            self.high[rows] = other.high[rows]
 
 
 class Frames:
@@ -124,53 +101,38 @@ class Frames:
         self.data = protocols.number("data")
         self.paths = paths
         self.arrays = Arrays(size)
-        self.path = np.full(size, ROOT, dtype=np.int32)
-        self.counted_path = np.full(size, ROOT, dtype=np.int32)
+        self.every_row = np.arange(size)
+        self.path = np.full(size, ROOT, dtype=np.int64)
+        self._counted_path: Int64 | None = None
+        """Made when it begins to differ from `path`."""
         self._any_cut = bool((batch.captured_length < batch.wire_length).any())
-        self._trees_differ = False
-        """Whether `counted_path` is more than `path` without what is quoted."""
         self._outside_tree: npt.NDArray[np.bool_] | None = None
-        self.layers = np.zeros(size, dtype=np.int16)
-        self.src = AddressSlot(size)
-        self.dst = AddressSlot(size)
-        self._optional: dict[str, AddressSlot] = {}
-        # One pass over the capture's memory instead of one for every layer: 41 ns a packet against 140 for four gathers.
-        self._heads = self._view(batch.buffer, HEAD_BYTES)[batch.offset].view(np.uint8)
+        self.addresses: dict[str, AddressPairs] = {INNERMOST: AddressPairs(size)}
+        self._dissected: list[Int64] = []
+        self._layers: npt.NDArray[np.int16] | None = None
         self._waiting: dict[tuple[int, bool], list[Layer]] = {}
 
-    def optional_slot(self, name: str) -> AddressSlot:
-        """One of the address slots that few batches need ("tunnel_src", "error_dst", ...)."""
-        slot = self._optional.get(name)
-        if slot is None:
-            slot = self._optional[name] = AddressSlot(len(self.path))
-        return slot
+    @property
+    def counted_path(self) -> Int64:
+        """The places in the tree of Wireshark's Protocol Hierarchy."""
+        return self.path if self._counted_path is None else self._counted_path
 
-    def optional_slots(self) -> dict[str, AddressSlot]:
-        """The optional address slots that were needed."""
-        return self._optional
+    def pairs(self, kind: str) -> AddressPairs:
+        """The `INNERMOST`, `TUNNEL` or `QUOTED` pairs of addresses."""
+        pairs = self.addresses.get(kind)
+        if pairs is None:
+            pairs = self.addresses[kind] = AddressPairs(len(self.batch))
+        return pairs
 
-    def gather(self, rows: Int64, start: Int64, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Records of `dtype`, `start` bytes (int64[m]) into the packets `rows` (int64[m]).
+    def gather(self, start: Int64, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """Records of `dtype` that begin at `start` (int64[m]) in the batch's buffer.
 
-        One fancy index over a view of all overlapping records. (`take` would copy the view, gigabytes.) It reads from the heads,
-        which lie together and stay in the cache, and goes back to the capture for what lies deeper.
+        One fancy index over a view of all overlapping records. (`take` would copy the view, gigabytes.)
         """
-        width = dtype.itemsize
-        records: npt.NDArray[Any]
-        if not len(start) or int(start.max()) + width <= HEAD_BYTES:
-            records = self._view(self._heads, width)[rows * HEAD_BYTES + start].view(dtype)
-        else:
-            records = self._view(self.batch.buffer, width)[self.batch.offset[rows] + start].view(dtype)
-        return records
-
-    def gather_pseudo_header(self, rows: Int64, before: Int64 | int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Records of `dtype`, `before` bytes (int64[m]) before the packets `rows`: of the pseudo-header that the reader left there."""
-        records: npt.NDArray[Any] = self._view(self.batch.buffer, dtype.itemsize)[self.batch.offset[rows] - before].view(dtype)
-        return records
-
-    @staticmethod
-    def _view(buffer: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.void]:
-        return np.ndarray((max(len(buffer) - width + 1, 0),), f"V{width}", buffer=buffer.data, strides=(1,))
+        buffer, width = self.batch.buffer, dtype.itemsize
+        records = np.ndarray((max(len(buffer) - width + 1, 0),), f"V{width}", buffer=buffer.data, strides=(1,))
+        found: npt.NDArray[Any] = records[start].view(dtype)
+        return found
 
     def queue(
         self,
@@ -182,6 +144,8 @@ class Frames:
         embedded: bool = False,
     ) -> None:
         """Let packets of `layer` go on with `protocols` (one, or int16[m]), `length` bytes further on."""
+        if where is not None and not where.any():
+            return
         embedded = embedded or layer.embedded
         start = layer.start + length
         # A header that claims to be longer than what is there ends the packet: nothing follows it.
@@ -189,40 +153,47 @@ class Frames:
         if where is not None:
             fits &= where
         if isinstance(protocols, int):
-            if protocols == self.data:
-                fits &= start < layer.end
-            self._wait(layer, protocols, start, None if fits.all() else fits, embedded=embedded)
+            self._wait(layer, protocols, start, fits, embedded=embedded)
             return
-        present = np.flatnonzero(np.bincount(protocols[fits] + 1)) - 1
-        for number in present.tolist():
-            if number == self.data:
-                # No bytes are no data.
-                self._wait(layer, number, start, fits & (protocols == number) & (start < layer.end), embedded=embedded)
-            elif number != NOTHING:
-                self._wait(layer, number, start, fits & (protocols == number), embedded=embedded)
+        if not fits.all():
+            protocols = np.where(fits, protocols, np.int16(NOTHING))
+        for number in (np.flatnonzero(np.bincount(protocols + np.int16(1))) - 1).tolist():
+            if number != NOTHING:
+                self._wait(layer, number, start, protocols == number, embedded=embedded)
 
-    def _wait(self, layer: Layer, number: int, start: Int64, mask: npt.NDArray[np.bool_] | None, *, embedded: bool) -> None:
-        if mask is None:
+    def _wait(self, layer: Layer, number: int, start: Int64, mask: npt.NDArray[np.bool_], *, embedded: bool) -> None:
+        if number == self.data:
+            # No bytes are no data.
+            mask &= start < layer.end
+        if mask.all():
             following = Layer(self, layer.rows, start, layer.end, layer.reported_end, embedded=embedded)
         else:
-            following = Layer(self, layer.rows[mask], start[mask], layer.end[mask], layer.reported_end[mask], embedded=embedded)
+            places = np.flatnonzero(mask)
+            following = Layer(
+                self,
+                layer.rows.take(places),
+                start.take(places),
+                layer.end.take(places),
+                layer.reported_end.take(places),
+                embedded=embedded,
+            )
         if len(following):
             self._waiting.setdefault((number, embedded), []).append(following)
 
     def enter_ip(self, rows: Int64) -> None:
         """Make room for the addresses of another IP header: the outermost ones of a tunnel are kept apart."""
-        again = rows[self.src.family[rows] != 0]
-        if len(again):
-            src, dst = self.optional_slot("tunnel_src"), self.optional_slot("tunnel_dst")
-            outermost = again[src.family[again] == 0]
-            src.copy_from(self.src, outermost)
-            dst.copy_from(self.dst, outermost)
+        innermost = self.pairs(INNERMOST)
+        present = innermost.is_present(rows)
+        if present.any():
+            again = rows[present]
+            outermost = self.pairs(TUNNEL)
+            outermost.copy_from(innermost, again[~outermost.is_present(again)])
 
     def hand_on_ports(self, layer: Layer, table: str, length: int) -> None:
         """Hand packets on by one of their two ports, the lower one first as Wireshark does; most go nowhere."""
         entries = self.registry.table(table)
         src, dst = layer.get("src_port"), layer.get("dst_port")
-        tunnel = np.flatnonzero((entries[src] != NOTHING) | (entries[dst] != NOTHING))
+        tunnel = np.flatnonzero((entries.take(src) != NOTHING) | (entries.take(dst) != NOTHING))
         if not len(tunnel):
             return
         low, high = entries[np.minimum(src[tunnel], dst[tunnel])], entries[np.maximum(src[tunnel], dst[tunnel])]
@@ -232,31 +203,33 @@ class Frames:
 
     def show(self, rows: Int64, number: int, *, embedded: bool) -> None:
         """Add the name of protocol `number` to the paths of the packets `rows`, and its node to their places in the tree."""
-        node = self.registry.nodes[number]
-        if self.registry.protocols[number].shown:
-            path = self.paths.extend(self.path[rows], number)
-            self.path[rows] = path
-            if node == number and not embedded and not self._trees_differ:
-                self.counted_path[rows] = path
-                return
-        if not embedded:
-            self._trees_differ = True
-            if node != NOTHING:
-                self.show_node(rows, node)
+        node, shown = self.registry.nodes[number], self.registry.protocols[number].shown
+        if embedded or not shown or node != number:
+            self._own_tree()
+        if shown:
+            self.path[rows] = self.paths.extend(self.path.take(rows), number)
+        if self._counted_path is not None and node != NOTHING and not embedded:
+            self.show_node(rows, node)
+
+    def _own_tree(self) -> Int64:
+        """The places in the tree of Wireshark's Protocol Hierarchy, from now on apart from the paths."""
+        if self._counted_path is None:
+            self._counted_path = self.path.copy()
+        return self._counted_path
 
     def show_node(self, rows: Int64, number: int) -> None:
         """Add protocol `number` to the packets' places in the tree of Wireshark's Protocol Hierarchy alone."""
-        self._trees_differ = True
+        counted_path = self._own_tree()
         if self._outside_tree is not None:
             rows = rows[~self._outside_tree[rows]]
-        self.counted_path[rows] = self.paths.extend(self.counted_path[rows], number)
+        counted_path[rows] = self.paths.extend(counted_path.take(rows), number)
 
     def drop_node(self, rows: Int64) -> None:
         """Take the last node away again."""
-        self._trees_differ = True
+        counted_path = self._own_tree()
         if self._outside_tree is not None:
             rows = rows[~self._outside_tree[rows]]
-        self.counted_path[rows] = self.paths.parents(self.counted_path[rows])
+        counted_path[rows] = self.paths.parents(counted_path.take(rows))
 
     def _drop_cut_nodes(self, layer: Layer, number: int) -> None:
         """Take the node of protocol `number`, just shown, away where too little of the header was captured for Wireshark to make it."""
@@ -266,7 +239,7 @@ class Frames:
 
     def leave_tree(self, rows: Int64) -> None:
         """Let nothing that comes further inside be a node."""
-        self._trees_differ = True
+        self._own_tree()
         if self._outside_tree is None:
             self._outside_tree = np.zeros(len(self.path), dtype=np.bool_)
         self._outside_tree[rows] = True
@@ -275,6 +248,7 @@ class Frames:
         """Dissect until nothing waits."""
         protocols = self.registry.protocols
         while self._waiting:
+            # Quoted packets come last.
             number, embedded = key = min(self._waiting, key=lambda item: (item[1], protocols[item[0]].rank, item[0]))
             layer = _join(self._waiting.pop(key))
             protocol = protocols[number]
@@ -288,9 +262,8 @@ class Frames:
             if "udp.port" in protocol.under:
                 # What a tunnel carries is no payload for an application to be found in.
                 over_udp = self.arrays["transport"][layer.rows] >= 0
-                self.arrays["payload_captured"][layer.rows[over_udp]] = TUNNEL
-            self.layers[layer.rows] += 1
-            layer = layer.select(self.layers[layer.rows] <= MAX_LAYERS)
+                self.arrays["payload_captured"][layer.rows[over_udp]] = TUNNEL_PAYLOAD
+            layer = self._count(layer)
             if not len(layer):
                 continue
             if protocol.shown or protocol.node:
@@ -299,6 +272,19 @@ class Frames:
                     self._drop_cut_nodes(layer, number)
             if protocol.dissect is not None:
                 protocol.dissect(layer)
+
+    def _count(self, layer: Layer) -> Layer:
+        """The packets that do not have `MAX_LAYERS` layers yet; they are counted only when so many layers came that one may have."""
+        counted = [layer.rows]
+        if self._layers is None:
+            self._dissected += counted
+            if len(self._dissected) <= MAX_LAYERS:
+                return layer
+            self._layers = np.zeros(len(self.batch), dtype=np.int16)
+            counted, self._dissected = self._dissected, []
+        for rows in counted:
+            self._layers[rows] += 1
+        return layer.select(self._layers[layer.rows] <= MAX_LAYERS)
 
 
 def _join(layers: list[Layer]) -> Layer:
@@ -336,7 +322,7 @@ class Decoder:
         decoded = self._start(frames)
         frames.run()
         arrays = frames.arrays
-        tables, indexes = address_table(frames.src, frames.dst, frames.optional_slots())
+        tables, indexes = address_table(len(batch), frames.addresses)
         eth_dst, eth_src, macs = _macs(arrays)
         return Columns(
             first_frame=batch.first_frame,
@@ -348,8 +334,8 @@ class Decoder:
             link_type=batch.link_type,
             buffer=batch.buffer,
             addresses=tables,
-            path=frames.path,
-            counted_path=frames.counted_path,
+            path=frames.path.astype(np.int32),
+            counted_path=frames.counted_path.astype(np.int32),
             decoded=decoded,
             eth_src=eth_src,
             eth_dst=eth_dst,
@@ -362,40 +348,39 @@ class Decoder:
         """Queue every packet with the protocol of its link type; returns which have one that is dissected."""
         batch = frames.batch
         size = len(batch)
-        start = np.zeros(size, dtype=np.int64)
-        # Wire lengths are claims (up to 4 GB): they bound what is reported, and never what is read.
-        reported_end = np.minimum(np.maximum(batch.wire_length, batch.captured_length), LARGEST_FRAME_LENGTH)
-        everything = Layer(frames, np.arange(size), start, batch.captured_length, reported_end, embedded=False)
-        link_types = batch.link_type
         if not size:
             return np.zeros(0, dtype=np.bool_)
-        numbers = self._registry.lookup("link_type", link_types, None)
+        # Wire lengths are claims (up to 4 GB): they bound what is reported, and never what is read.
+        end = batch.offset + batch.captured_length
+        reported = np.minimum(np.maximum(batch.wire_length, batch.captured_length), LARGEST_FRAME_LENGTH)
+        everything = Layer(frames, frames.every_row, batch.offset, end, batch.offset + reported, embedded=False)
+        link_types = batch.link_type
+        uniform = bool((link_types == link_types[0]).all())
+        numbers = self._registry.lookup("link_type", link_types[:1] if uniform else link_types, None)
         named = numbers != NOTHING
-        first = int(numbers[0])
-        frames.queue(everything, first if (numbers == first).all() and named[0] else numbers, 0)
+        frames.queue(everything, int(numbers[0]) if uniform and named[0] else np.broadcast_to(numbers, size), 0)
         if not named.all():
-            distinct, inverse = np.unique(link_types[~named], return_inverse=True)
+            unnamed = np.flatnonzero(np.broadcast_to(~named, size))
+            distinct, inverse = np.unique(link_types[unnamed], return_inverse=True)
             names = ["data" if number == NO_LINK_TYPE else link_type_name(number).lower() for number in distinct.tolist()]
-            paths = np.array([self.paths.named(name) for name in names], dtype=np.int32)
-            frames.path[~named] = frames.counted_path[~named] = paths[inverse]
-        decoded: npt.NDArray[np.bool_] = named & self._dissected[numbers]
-        return decoded
+            frames.path[unnamed] = np.array([self.paths.named(name) for name in names])[inverse]
+        return np.broadcast_to(named & self._dissected[numbers], size)
 
 
 def _macs(arrays: Arrays) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], pa.Array]:
     """Indexes (int32[n], int32[n]; -1 without) of the destination and source MAC addresses, and the texts of the distinct ones."""
-    has = arrays["has_mac"]
-    size = len(has)
+    has, dst, src = arrays["has_mac"], arrays["mac_dst"], arrays["mac_src"]
     rows = None if has.all() else np.flatnonzero(has)
-    dst = arrays["mac_dst"] if rows is None else arrays["mac_dst"][rows]
-    src = arrays["mac_src"] if rows is None else arrays["mac_src"][rows]
-    encoded = pa.array(np.concatenate([dst, src])).dictionary_encode()
-    indexes = encoded.indices.to_numpy(zero_copy_only=False)
-    texts = mac_texts(encoded.dictionary.to_numpy(zero_copy_only=False))
+    if rows is not None:
+        dst, src = dst.take(rows), src.take(rows)
+    # There are few pairs, and fewer addresses.
+    pair, first = group(dst, src)
+    addresses = np.concatenate([dst.take(first), src.take(first)])
+    number, first_of = group(addresses)
+    texts = mac_texts(addresses.take(first_of))
+    columns = number[: len(first)].take(pair), number[len(first) :].take(pair)
     if rows is None:
-        return indexes[:size], indexes[size:], texts
-    eth_dst = np.full(size, -1, dtype=np.int32)
-    eth_src = np.full(size, -1, dtype=np.int32)
-    eth_dst[rows] = indexes[: len(rows)]
-    eth_src[rows] = indexes[len(rows) :]
+        return *columns, texts
+    eth_dst, eth_src = np.full(len(has), -1, dtype=np.int32), np.full(len(has), -1, dtype=np.int32)
+    eth_dst[rows], eth_src[rows] = columns
     return eth_dst, eth_src, texts

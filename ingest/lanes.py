@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .columns import Bool, Columns, Int32, Int64
 from .formats.base import NO_TIME
-from .keys import group, group_all
+from .keys import group
 from .protocols.ports_only import DCCP, SCTP
 from .protocols.tcp import NUMBER as TCP
 from .protocols.udp import NUMBER as UDP
@@ -167,7 +167,7 @@ _EMPTY: Int64 = np.zeros(0, dtype=np.int64)
 
 
 def _kinds(columns: Columns) -> npt.NDArray[np.uint8]:
-    kind: npt.NDArray[np.uint8] = _KIND_OF[columns.transport + 1]
+    kind: npt.NDArray[np.uint8] = _KIND_OF.take(columns.transport + np.int16(1))
     # Ports of an outer header stay where the inner packet has none: they are not the ports of its addresses.
     foreign = (columns.transport != columns.ip_protocol) | columns.in_icmp_error
     # Wireshark knows a connection from the window on.
@@ -241,13 +241,13 @@ def _split(number: Int32, first: Int64, columns: list[Int64]) -> tuple[Int32, In
     # Widened once, because each use as an index would do it again.
     index = number.astype(np.int64)
     for column in columns:
-        differs |= column != column[first][index]
+        differs |= column != column.take(first).take(index)
     if not differs.any():
         return number, first
     mixed = np.zeros(len(first), dtype=np.bool_)
     mixed[index[differs]] = True
-    places = np.flatnonzero(mixed[index])
-    parts, part_first = group_all(number[places], *(column[places] for column in columns))
+    places = np.flatnonzero(mixed.take(index))
+    parts, part_first = group(number[places], *(column[places] for column in columns))
     # The first part of a mixed group keeps its number; the others come behind, until all are put in order.
     first_places = places[part_first]
     goes_on = first[number[first_places]] == first_places
@@ -260,7 +260,7 @@ def _split(number: Int32, first: Int64, columns: list[Int64]) -> tuple[Int32, In
     order = np.argsort(all_first)
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank[number], all_first[order]
+    return rank.take(number), all_first[order]
 
 
 def _pairs(sender: Int64, receiver: Int64, kind: npt.NDArray[np.uint8], quoted: Int64 | None) -> tuple[Int32, Bool, Int64]:
@@ -271,7 +271,7 @@ def _pairs(sender: Int64, receiver: Int64, kind: npt.NDArray[np.uint8], quoted: 
     # UDP and UDP-Lite share Wireshark's udp.stream.
     transport = np.where(kind == UDP_LITE_STREAM, UDP_STREAM, kind).astype(np.int64)
     key = (low << 17 | high) << KIND_BITS | transport
-    pair, pair_lane = group(key) if quoted is None else group_all(key, quoted)
+    pair, pair_lane = group(key) if quoted is None else group(key, quoted)
     return pair, ends[0] > ends[1], pair_lane
 
 

@@ -1,7 +1,7 @@
 """Protocol paths: the chain of protocol names of a packet, kept as one small number.
 
 `eth:ip:tcp` is the child "tcp" of the path `eth:ip`. Paths are few (tens in a capture, even of tunnels), so that a packet's
-path is an int32 and its text is looked up once per distinct path.
+path is a number and its text is looked up once per distinct path.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 ROOT = 0
 """The empty path, parent of all."""
+_NO_CHILDREN = np.zeros(0, dtype=np.int64)
 
 
 class Paths:
@@ -26,7 +27,8 @@ class Paths:
     def __init__(self, names: list[str], limit: int = 1 << 13) -> None:
         self._names = names
         self._limit = limit
-        self._children = np.full((64, len(names)), -1, dtype=np.int32)
+        self._children: dict[int, npt.NDArray[np.int64]] = {}
+        """By protocol: the path that follows each path, -1 where there is none yet."""
         self._lock = threading.Lock()
         self._named: dict[str, int] = {}
         self._parents = [ROOT]
@@ -36,19 +38,31 @@ class Paths:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def extend(self, parents: npt.NDArray[np.int32], protocol: int) -> npt.NDArray[np.int32]:
-        """Numbers of the paths that follow when `protocol` comes after each of `parents` (int32[m])."""
-        children = self._children
-        column = children[:, protocol]
-        if len(parents) and (int(parents.max()) >= len(column) or (column[parents] < 0).any()):
-            self._grow(np.unique(parents), protocol)
-            column = self._children[:, protocol]
-        return column[parents]
+    def extend(self, parents: npt.NDArray[np.int64], protocol: int) -> npt.NDArray[np.int64]:
+        """Numbers of the paths that follow when `protocol` comes after each of `parents` (int64[m])."""
+        children = self._children.get(protocol, _NO_CHILDREN)
+        if len(children) < len(self.texts):
+            children = self._make_room(protocol)
+        following = children.take(parents)
+        if following.min(initial=0) < 0:
+            following = self._grow(np.unique(parents), protocol).take(parents)
+        return following
 
-    def _grow(self, parents: npt.NDArray[np.int32], protocol: int) -> None:
+    def _make_room(self, protocol: int) -> npt.NDArray[np.int64]:
+        """Have a child, known or not, for every path that there is."""
         with self._lock:
+            children = self._children.get(protocol, _NO_CHILDREN)
+            if len(children) < len(self.texts):
+                # A copy, put in place whole: other threads may be reading the old one.
+                children = np.append(children, np.full(max(64, 2 * len(self.texts)) - len(children), -1))
+                self._children[protocol] = children
+            return children
+
+    def _grow(self, parents: npt.NDArray[np.int64], protocol: int) -> npt.NDArray[np.int64]:
+        with self._lock:
+            children = self._children[protocol]
             for parent in parents.tolist():
-                if parent < len(self._children) and self._children[parent, protocol] >= 0:
+                if children[parent] >= 0:
                     continue
                 if len(self.texts) >= self._limit:
                     number = parent
@@ -58,10 +72,8 @@ class Paths:
                     before = self.texts[parent]
                     self.texts.append(f"{before}:{name}" if before else name)
                     self._parents.append(parent)
-                while max(number, parent) >= len(self._children):
-                    # A copy, put in place whole: other threads may be reading the old table.
-                    self._children = np.vstack([self._children, np.full_like(self._children, -1)])
-                self._children[parent, protocol] = number
+                children[parent] = number
+            return children
 
     def named(self, text: str) -> int:
         """Number of the path that is `text` alone and belongs to no protocol: the name of a link type that is not decoded."""
@@ -73,13 +85,9 @@ class Paths:
                 self._parents.append(ROOT)
             return number
 
-    def parents(self, paths: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Numbers of the paths (int32[m]) without their last names."""
+    def parents(self, paths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Numbers of the paths (int64[m]) without their last names."""
         if not len(paths):
             return paths
         with self._lock:
-            return np.array(self._parents, dtype=np.int32)[paths]
-
-    def child(self, parent: int, protocol: int) -> int:
-        """Number of one path."""
-        return int(self.extend(np.array([parent], dtype=np.int32), protocol)[0])
+            return np.array(self._parents)[paths]

@@ -162,12 +162,12 @@ class _Filter:
 
     def _tables(self, columns: list[Bool]) -> list[Bits]:
         """One uint64 table for every 64 signatures: bit k of an entry says what the k-th column says there."""
-        tables = []
+        tables: list[Bits] = []
         for word in self._words:
-            table = np.zeros(len(columns[0]), dtype=np.uint64)
+            bits = np.zeros((len(columns[0]), 64), dtype=np.bool_)
             for number, column in enumerate(columns[word : word + 64]):
-                table |= column.astype(np.uint64) << np.uint64(number)
-            tables.append(table)
+                bits[:, number] = column
+            tables.append(np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel().astype(np.uint64, copy=False))
         return tables
 
     def matches(self, payloads: Payloads, src: Int64, dst: Int64) -> Iterator[tuple[_Test, Int64, Bool]]:
@@ -188,7 +188,7 @@ class _Filter:
         length = np.minimum(payloads.length, LONGEST_BOUND + 1)
         captured = np.minimum(payloads.captured, SEARCHED_BYTES)
         words = [
-            by_length[length] & by_captured[captured] & (by_port[src_row] | by_port[dst_row])
+            by_length.take(length) & by_captured.take(captured) & (by_port.take(src_row) | by_port.take(dst_row))
             for by_length, by_captured, by_port in zip(self._by_length, self._by_captured, self._by_port, strict=True)
         ]
         rows = np.arange(len(payloads))
@@ -197,7 +197,7 @@ class _Filter:
         for step, (place, tables, later) in enumerate(self._by_byte, 1):
             byte = payloads.buffer[offset + place]
             for bits, table in zip(words, tables, strict=True):
-                np.bitwise_and(bits, table[byte], out=bits)
+                np.bitwise_and(bits, table.take(byte), out=bits)
             if step % _DROP_EVERY == 0 or step == len(self._by_byte):
                 undecided = reduce(np.bitwise_or, (bits & mask for bits, mask in zip(words, later, strict=True)))
                 done = np.flatnonzero((undecided == 0) & (reduce(np.bitwise_or, words) != 0))

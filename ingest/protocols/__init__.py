@@ -36,6 +36,7 @@ class Registry:
         self.nodes = [self._node(number, protocol) for number, protocol in enumerate(protocols)]
         """Number of the protocol that is the node of each in the tree; `NOTHING` for none."""
         self._tables: dict[str, npt.NDArray[np.int16]] = {}
+        self._filled: dict[tuple[str, str | None], npt.NDArray[np.int16]] = {}
         for number, protocol in enumerate(protocols):
             target = number if protocol.dissect is not None else self._numbers[protocol.key or protocol.name]
             for table, keys in protocol.under.items():
@@ -57,15 +58,22 @@ class Registry:
 
     def lookup(self, table: str, keys: npt.NDArray[Any], default: str | None) -> npt.NDArray[np.int16]:
         """Protocol numbers (int16) for `keys` in `table`; `default` where it has none, `NOTHING` where that is None too."""
-        entries = self.table(table)
+        entries = self._entries(table, default)
         if keys.dtype.itemsize > 2 or keys.dtype.kind != "u":
             known = (keys >= 0) & (keys < len(entries))
-            numbers = np.where(known, entries[np.where(known, keys, 0)], np.int16(NOTHING))
-        else:
-            numbers = entries[keys]
-        if default is not None:
-            numbers[numbers == NOTHING] = self._numbers[default]
-        return numbers
+            other = NOTHING if default is None else self._numbers[default]
+            return np.where(known, entries[np.where(known, keys, 0)], np.int16(other))
+        return entries.take(keys)
+
+    def _entries(self, table: str, default: str | None) -> npt.NDArray[np.int16]:
+        """The table with `default` where it has nothing; made when it is first asked for."""
+        entries = self._filled.get((table, default))
+        if entries is None:
+            entries = self.table(table)
+            if default is not None:
+                entries = np.where(entries == NOTHING, np.int16(self._numbers[default]), entries)
+            self._filled[table, default] = entries
+        return entries
 
     def table(self, name: str) -> npt.NDArray[np.int16]:
         """Protocol number (int16) of each key of the table `name`; `NOTHING` where it has none."""

@@ -83,8 +83,8 @@ class Layer:
 
     Attributes:
         rows: int64[m], the packets' places in the batch.
-        start: int64[m], bytes from the start of the packet to the header.
-        end: int64[m], bytes from the start of the packet to where the captured bytes of this layer end; `start <= end`.
+        start: int64[m], where in the batch's buffer the header begins.
+        end: int64[m], where in the buffer the captured bytes of this layer end; `start <= end`.
         reported_end: int64[m], where it would end by the length fields of the layers around it, captured or not.
         embedded: True for the packet quoted in an ICMP error.
     """
@@ -116,7 +116,15 @@ class Layer:
         """The packets for which `mask` (bool[m]) is true; this layer itself when that is all of them."""
         if mask.all():
             return self
-        return Layer(self.frames, self.rows[mask], self.start[mask], self.end[mask], self.reported_end[mask], embedded=self.embedded)
+        places = np.flatnonzero(mask)
+        return Layer(
+            self.frames,
+            self.rows.take(places),
+            self.start.take(places),
+            self.end.take(places),
+            self.reported_end.take(places),
+            embedded=self.embedded,
+        )
 
     def require(self, length: int) -> Layer:
         """The packets of which at least `length` bytes of this layer were captured."""
@@ -124,7 +132,7 @@ class Layer:
 
     def gather(self, dtype: np.dtype[Any], at: Int64 | int = 0) -> npt.NDArray[Any]:
         """`dtype`-shaped records at `at` bytes from the start of each layer; the caller has made sure that they were captured."""
-        return self.frames.gather(self.rows, self.start + at, dtype)
+        return self.frames.gather(self.start + at if isinstance(at, np.ndarray) or at else self.start, dtype)
 
     def byte(self, at: Int64 | int = 0) -> npt.NDArray[np.uint8]:
         """uint8[m], one byte `at` bytes from the start of each layer; the caller has made sure that it was captured."""
@@ -136,16 +144,27 @@ class Layer:
 
     def set(self, column: str, values: Values, where: Mask | None = None) -> None:
         """Set a column for the packets (where `where` is true)."""
-        rows = self.rows
+        rows: Int64 | None = self.rows
         if where is not None:
-            rows = rows[where]
+            places = np.flatnonzero(where)
+            rows = self.rows.take(places)
             if isinstance(values, np.ndarray):
-                values = values[where]
-        self.frames.arrays[column][rows] = values
+                values = values[places]
+        elif rows is self.frames.every_row:
+            rows = None
+        self.frames.arrays.put(column, rows, values)
+
+    def reset(self, column: str) -> None:
+        """Let a column be for the packets as if no header around this one had set it."""
+        self.frames.arrays.reset(column, self.rows)
+
+    def is_set(self, column: str) -> bool:
+        """Whether any packet of the batch has had a value set."""
+        return column in self.frames.arrays
 
     def get(self, column: str) -> npt.NDArray[Any]:
         """The column's values for the packets, as set so far."""
-        return self.frames.arrays[column][self.rows]
+        return self.frames.arrays[column].take(self.rows)
 
     def trim(self, reported_end: Int64) -> None:
         """Let the layer end at `reported_end` at the latest."""

@@ -23,7 +23,7 @@ def dissect(layer: Layer) -> None:
     before = pseudo_header[layer.rows]
     known = before >= 16
     layer, before = layer.select(known), before[known]
-    kind = layer.frames.gather_pseudo_header(layer.rows, before - _TYPE_BEFORE, np.dtype("u1")) & _TYPE
+    kind = layer.byte(_TYPE_BEFORE - before) & _TYPE
     serial = np.isin(kind, _HDLC)
     layer.hand_on("erf.types.type", kind, 0, ~serial & ~np.isin(kind, _WITHOUT_PACKET))
     layer = layer.select(serial).require(1)

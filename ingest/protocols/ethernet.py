@@ -10,8 +10,8 @@ from .base import Layer, Protocol, Rank
 _HEADER = np.dtype({"names": ["dst", "src", "type"], "formats": ["<u8", "<u8", ">u2"], "offsets": [0, 6, 12], "itemsize": 14})
 """The addresses as little-endian words, each with two bytes too many that are masked off."""
 _ADDRESS = np.uint64(0xFFFF_FFFF_FFFF)
-_ISL_ADDRESS = np.uint64(0xFF_FFFF_FFFF)
-_ISL = np.array([0x00000C0001, 0x00000C0003], dtype=np.uint64)
+_ISL_ADDRESS = np.uint64(0xFF_FFFF_FFFD)
+_ISL = np.uint64(0x00000C0001)
 """Cisco's Inter-Switch Link has 01:00:0c:00:00 or 03:00:0c:00:00 and 40 bits of destination where Ethernet has 48."""
 _FABRIC_PATH = 0x8903
 HEADER_BYTES = 14
@@ -25,31 +25,30 @@ def dissect(layer: Layer) -> None:
     """Set the MAC addresses of the outermost Ethernet header and hand on by type."""
     layer = layer.require(HEADER_BYTES)
     header = layer.gather(_HEADER)
-    special = (header["type"] == _FABRIC_PATH) | np.isin(header["dst"] & _ISL_ADDRESS, _ISL)
+    kind, dst = header["type"].astype(np.uint16), header["dst"].astype(np.uint64)
+    fabric_path, isl = kind == _FABRIC_PATH, dst & _ISL_ADDRESS == _ISL
+    special = fabric_path | isl
     if special.any():
         # Both put a header of their own where Ethernet's is, and the frame behind it.
-        fabric_path = header["type"] == _FABRIC_PATH
         layer.drop_node(special)
         layer.hand_to("cfp", 0, fabric_path)
-        layer.hand_to("isl", 0, special & ~fabric_path)
-        layer, header = layer.select(~special), header[~special]
+        layer.hand_to("isl", 0, isl & ~fabric_path)
+        layer, header, kind, dst = layer.select(~special), header[~special], kind[~special], dst[~special]
     if not layer.embedded:
-        _set_addresses(layer, header["dst"] & _ADDRESS, header["src"] & _ADDRESS)
-    kind = header["type"].astype(np.uint16)
+        _set_addresses(layer, dst & _ADDRESS, header["src"] & _ADDRESS)
     # 0 is neither a type nor a length. (Behind a VLAN tag it is a length.)
     kind[kind == 0] = _NO_TYPE
     hand_on_type_or_length(layer, kind, HEADER_BYTES)
 
 
 def _set_addresses(layer: Layer, dst: npt.NDArray[np.uint64], src: npt.NDArray[np.uint64]) -> None:
-    arrays = layer.frames.arrays
-    rows = layer.rows
-    seen = arrays["has_mac"][rows]
-    if seen.any():
-        rows, dst, src = rows[~seen], dst[~seen], src[~seen]
-    arrays["mac_dst"][rows] = dst
-    arrays["mac_src"][rows] = src
-    arrays["has_mac"][rows] = True
+    seen = layer.get("has_mac") if layer.is_set("has_mac") else None
+    if seen is not None and seen.any():
+        first = ~seen
+        layer, dst, src = layer.select(first), dst[first], src[first]
+    layer.set("mac_dst", dst)
+    layer.set("mac_src", src)
+    layer.set("has_mac", values=True)
 
 
 def hand_on_type_or_length(layer: Layer, kind: npt.NDArray[np.uint16], length: int) -> None:

@@ -47,7 +47,7 @@ def _behind_routes(
         waiting = waiting[layer.captured[waiting] >= length[waiting] + 4]
         if not len(waiting):
             break
-        entry = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + length[waiting], np.dtype(">u4")).astype(np.int64)
+        entry = layer.frames.gather(layer.start[waiting] + length[waiting], np.dtype(">u4")).astype(np.int64)
         length[waiting] += 4 + (entry & 0xFF)
         waiting = waiting[entry & 0xFFFF00FF != 0]
     return length

@@ -74,7 +74,7 @@ def _skip_extensions(layer: Layer, at: npt.NDArray[np.int64], extended: npt.NDAr
         if not len(waiting):
             return
         start = layer.start[waiting] + at[waiting]
-        following = layer.frames.gather(layer.rows[waiting], start - 1, np.dtype([("next", "u1"), ("length", "u1")]))
+        following = layer.frames.gather(start - 1, np.dtype([("next", "u1"), ("length", "u1")]))
         waiting, length = waiting[following["next"] != 0], following["length"][following["next"] != 0].astype(np.int64)
         at[waiting] += length * 4
         waiting = waiting[length > 0]

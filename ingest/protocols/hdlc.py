@@ -82,7 +82,7 @@ def _address(layer: Layer) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
         waiting = waiting[layer.captured[waiting] > octet]
         if not len(waiting):
             break
-        value = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + octet, np.dtype("u1")).astype(np.int64)
+        value = layer.frames.gather(layer.start[waiting] + octet, np.dtype("u1")).astype(np.int64)
         length[waiting] = octet + 1
         circuit[waiting] = circuit[waiting] << 7 | value & _CIRCUIT_BITS[min(octet, 2)]
         last = value & _EXTENDED != 0

@@ -57,11 +57,11 @@ def _walk_ppi_fields(layer: Layer, length: npt.NDArray[np.int64]) -> tuple[npt.N
         if not len(waiting):
             break
         start = layer.start[waiting] + at[waiting]
-        field = layer.frames.gather(layer.rows[waiting], start, _PPI_FIELD)
+        field = layer.frames.gather(start, _PPI_FIELD)
         at[waiting] += 4 + field["length"].astype(np.int64)
         common = (at[waiting] <= length[waiting]) & (field["type"] == _PPI_80211) & (field["length"] >= _PPI_80211_FLAGS_AT + 2)
         places = waiting[common]
-        flags = layer.frames.gather(layer.rows[places], start[common] + 4 + _PPI_80211_FLAGS_AT, np.dtype("<u2"))
+        flags = layer.frames.gather(start[common] + 4 + _PPI_80211_FLAGS_AT, np.dtype("<u2"))
         fcs[places] = np.where(flags & _FCS_PRESENT != 0, _FCS_BYTES, 0)
     return fcs, np.maximum(length, at)
 

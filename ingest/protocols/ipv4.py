@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..address_table import INNERMOST, QUOTED
 from .base import Layer, Protocol, Rank
 
 _HEADER = np.dtype(
     [("version_ihl", "u1"), ("tos", "u1"), ("length", ">u2"), ("id", ">u2"), ("fragment", ">u2"), ("ttl", "u1"), ("protocol", "u1"),
-     ("checksum", ">u2"), ("src", ">u4"), ("dst", ">u4")]
+     ("checksum", ">u2"), ("addresses", ">u8")]
 )  # fmt: skip
 HEADER_BYTES = 20
+_VERSION = 4
 _SOURCE_AT, _DESTINATION_AT = 12, 16
 _MORE_FRAGMENTS = 0x2000
 _OFFSET = 0x1FFF
@@ -23,38 +25,40 @@ def dissect(layer: Layer) -> None:
         _set_cut_header(layer.select(layer.captured < HEADER_BYTES))
     layer = whole
     header = layer.gather(_HEADER)
-    version = header["version_ihl"] >> 4
-    valid = version == 4
+    version_ihl = header["version_ihl"].copy()
+    valid = version_ihl >> 4 == _VERSION
     if not valid.all():
-        layer.hand_to("ipv6", 0, version == 6)
-        layer = layer.select(valid)
-        header = header[valid]
-    header_length = (header["version_ihl"] & 15).astype(np.int64) * 4
-    offset = (header["fragment"] & _OFFSET).astype(np.int32)
-    more = header["fragment"] & _MORE_FRAGMENTS != 0
-    protocol = header["protocol"].astype(np.int16)
+        layer.hand_to("ipv6", 0, version_ihl >> 4 == 6)
+        layer, header, version_ihl = layer.select(valid), header[valid], version_ihl[valid]
+    header_length = (version_ihl & 15).astype(np.int64) * 4
+    fragment = header["fragment"].astype(np.uint16)
+    protocol = header["protocol"].copy()
+    addresses = header["addresses"].astype(np.uint64)
     if layer.embedded:
-        _set_quoted(layer, header["src"], header["dst"], protocol)
+        layer.frames.pairs(QUOTED).set_ipv4(layer.rows, addresses)
+        layer.set("error_ip_protocol", protocol)
     else:
         layer.frames.enter_ip(layer.rows)
-        layer.frames.src.set_ipv4(layer.rows, header["src"])
-        layer.frames.dst.set_ipv4(layer.rows, header["dst"])
-        layer.frames.arrays["ipv4_layers"][layer.rows] += 1
-        layer.set("ip_version", 4)
+        layer.frames.pairs(INNERMOST).set_ipv4(layer.rows, addresses)
+        layer.set("ipv4_layers", layer.get("ipv4_layers") + np.int16(1) if layer.is_set("ipv4_layers") else 1)
+        layer.set("ip_version", _VERSION)
         layer.set("ip_protocol", protocol)
         layer.set("ip_ttl", header["ttl"])
         layer.set("ip_id", header["id"])
         layer.set("ip_dscp", header["tos"] >> 2)
-        layer.set("ip_fragment_offset", offset)
-        layer.set("ip_more_fragments", more)
+        layer.set("ip_fragment_offset", fragment & _OFFSET)
+        more = fragment & _MORE_FRAGMENTS != 0
+        if layer.is_set("ip_more_fragments") or more.any():
+            layer.set("ip_more_fragments", more)
     total = header["length"].astype(np.int64)
     # Length 0 is what segmentation offload leaves for packets captured on their way to the network card.
-    total = np.where(total == 0, layer.reported, total)
+    unknown = total == 0
+    if unknown.any():
+        total[unknown] = layer.reported[unknown]
     valid = (header_length >= HEADER_BYTES) & (total >= header_length)
     layer.trim(layer.start + total)
-    first = valid & (offset == 0) & (layer.reported > header_length)
-    layer.hand_on("ip.proto", header["protocol"], header_length, first)
-    layer.hand_to("data", header_length, valid & (offset > 0))
+    layer.hand_on("ip.proto", protocol, header_length, valid & (fragment & _OFFSET == 0) & (layer.reported > header_length))
+    layer.hand_to("data", header_length, valid & (fragment & _OFFSET > 0))
 
 
 def _set_cut_header(layer: Layer) -> None:
@@ -64,20 +68,10 @@ def _set_cut_header(layer: Layer) -> None:
     layer = layer.require(_DESTINATION_AT)
     if layer.embedded or not len(layer):
         return
-    layer = layer.select((layer.byte() >> 4 == 4) & layer.frames.src.is_absent(layer.rows))
-    layer.frames.src.set_ipv4(layer.rows, layer.gather(np.dtype(">u4"), _SOURCE_AT))
-    layer.set("ip_version", 4)
-
-
-def _set_quoted(
-    layer: Layer,
-    src: np.ndarray[tuple[int], np.dtype[np.uint32]],
-    dst: np.ndarray[tuple[int], np.dtype[np.uint32]],
-    protocol: np.ndarray[tuple[int], np.dtype[np.int16]],
-) -> None:
-    layer.frames.optional_slot("error_src").set_ipv4(layer.rows, src)
-    layer.frames.optional_slot("error_dst").set_ipv4(layer.rows, dst)
-    layer.set("error_ip_protocol", protocol)
+    addresses = layer.frames.pairs(INNERMOST)
+    layer = layer.select((layer.byte() >> 4 == _VERSION) & ~addresses.is_present(layer.rows))
+    addresses.set_ipv4_source(layer.rows, layer.gather(np.dtype(">u4"), _SOURCE_AT).astype(np.uint64))
+    layer.set("ip_version", _VERSION)
 
 
 PROTOCOL = Protocol(

@@ -7,17 +7,18 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from ..address_table import INNERMOST, QUOTED
 from .base import Layer, Protocol, Rank
 from .ipv6_extensions import EXTENSIONS, walk
 
 _HEADER = np.dtype(
     [("version_class", ">u2"), ("flow", ">u2"), ("length", ">u2"), ("next", "u1"), ("hops", "u1"),
-     ("src_high", ">u8"), ("src_low", ">u8"), ("dst_high", ">u8"), ("dst_low", ">u8")]
+     ("addresses", ">u8", 4)]
 )  # fmt: skip
 HEADER_BYTES = 40
 _TCP, _NO_NEXT = 6, 59
 _SOURCE_AT, _DESTINATION_AT = 8, 24
-_PAIR = np.dtype([("high", ">u8"), ("low", ">u8")])
+_SOURCE = np.dtype((">u8", 2))
 
 
 def is_version_6(layer: Layer) -> npt.NDArray[np.bool_]:
@@ -35,19 +36,18 @@ def dissect(layer: Layer) -> None:
         _set_cut_header(layer.select(layer.captured < HEADER_BYTES))
     layer = whole
     header = layer.gather(_HEADER)
+    addresses = header["addresses"].T.astype(np.uint64)
     if layer.embedded:
-        layer.frames.optional_slot("error_src").set_ipv6(layer.rows, header["src_high"], header["src_low"])
-        layer.frames.optional_slot("error_dst").set_ipv6(layer.rows, header["dst_high"], header["dst_low"])
+        layer.frames.pairs(QUOTED).set_ipv6(layer.rows, addresses)
     else:
         layer.frames.enter_ip(layer.rows)
-        layer.frames.src.set_ipv6(layer.rows, header["src_high"], header["src_low"])
-        layer.frames.dst.set_ipv6(layer.rows, header["dst_high"], header["dst_low"])
+        layer.frames.pairs(INNERMOST).set_ipv6(layer.rows, addresses)
         layer.set("ip_version", 6)
         layer.set("ip_ttl", header["hops"])
         layer.set("ip_id", -1)
         layer.set("ip_dscp", header["version_class"] >> 6 & 0x3F)
         layer.set("ip_fragment_offset", 0)
-        layer.set("ip_more_fragments", values=False)
+        layer.reset("ip_more_fragments")
     length = header["length"].astype(np.int64)
     # A payload length of 0 is nothing but the header, unless segmentation offload left it so for TCP.
     unknown = (length == 0) & (header["next"] == _TCP)
@@ -62,9 +62,9 @@ def _set_cut_header(layer: Layer) -> None:
     layer = layer.require(_DESTINATION_AT)
     if layer.embedded or not len(layer):
         return
-    layer = layer.select(layer.frames.src.is_absent(layer.rows))
-    source = layer.gather(_PAIR, _SOURCE_AT)
-    layer.frames.src.set_ipv6(layer.rows, source["high"], source["low"])
+    addresses = layer.frames.pairs(INNERMOST)
+    layer = layer.select(~addresses.is_present(layer.rows))
+    addresses.set_ipv6(layer.rows, layer.gather(_SOURCE, _SOURCE_AT).T.astype(np.uint64))
     layer.set("ip_version", 6)
 
 

@@ -42,7 +42,7 @@ def walk(layer: Layer, following: Int64, at: Int64, offset: npt.NDArray[np.int32
         cut = layer.captured[waiting] - at[waiting] < 8
         complete[waiting[cut]] = False
         waiting = waiting[~cut]
-        extension = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], _EXTENSION)
+        extension = layer.frames.gather(layer.start[waiting] + at[waiting], _EXTENSION)
         kind = following[waiting]
         is_fragment = kind == _FRAGMENT_HEADER
         _fragment(layer, waiting[is_fragment], at, offset)
@@ -67,7 +67,7 @@ def _options_fit(layer: Layer, places: Int64, at: Int64, length: Int64) -> Mask:
             break
         start = at[index] + position[index]
         there = layer.captured[places[index]] >= start + 2
-        option = layer.frames.gather(layer.rows[places[index]], layer.start[places[index]] + np.where(there, start, 0), _EXTENSION)
+        option = layer.frames.gather(layer.start[places[index]] + np.where(there, start, 0), _EXTENSION)
         # One byte of padding has no length; all others have one, and it may not lead out of the header.
         position[index] += np.where(option["next"] == _PAD, 1, option["length"].astype(np.int64) + 2)
         fit[index[there & (position[index] > length[index])]] = False
@@ -78,7 +78,7 @@ def _options_fit(layer: Layer, places: Int64, at: Int64, length: Int64) -> Mask:
 def _fragment(layer: Layer, places: Int64, at: Int64, offset: npt.NDArray[np.int32]) -> None:
     if not len(places):
         return
-    header = layer.frames.gather(layer.rows[places], layer.start[places] + at[places], _FRAGMENT)
+    header = layer.frames.gather(layer.start[places] + at[places], _FRAGMENT)
     offset[places] = header["offset"] >> 3
     if not layer.embedded:
         arrays, rows = layer.frames.arrays, layer.rows[places]

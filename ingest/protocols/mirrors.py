@@ -28,7 +28,7 @@ def dissect_tzsp(layer: Layer) -> None:
         waiting = waiting[layer.captured[waiting] > at[waiting]]
         if not len(waiting):
             break
-        tag = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], np.dtype("u1"))
+        tag = layer.frames.gather(layer.start[waiting] + at[waiting], np.dtype("u1"))
         ended[waiting[tag == _END]] = True
         at[waiting] += 1
         waiting, tag = waiting[tag != _END], tag[tag != _END]
@@ -36,7 +36,7 @@ def dissect_tzsp(layer: Layer) -> None:
         cut = layer.captured[long] <= at[long]
         at[long[cut]] = layer.captured[long[cut]]
         long = long[~cut]
-        at[long] += 1 + layer.frames.gather(layer.rows[long], layer.start[long] + at[long], np.dtype("u1")).astype(np.int64)
+        at[long] += 1 + layer.frames.gather(layer.start[long] + at[long], np.dtype("u1")).astype(np.int64)
     known = np.isin(header["encapsulation"], tuple(_ENCAPSULATIONS))
     for number, name in _ENCAPSULATIONS.items():
         layer.hand_to(name, at, ended & (header["encapsulation"] == number))

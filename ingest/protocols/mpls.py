@@ -29,7 +29,7 @@ def dissect(layer: Layer) -> None:
         if depth and not layer.embedded:
             # Each label is a node of the tree.
             layer.frames.show_node(layer.rows[waiting], layer.frames.registry.number("mpls"))
-        entry = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], np.dtype(">u4")).astype(np.uint32)
+        entry = layer.frames.gather(layer.start[waiting] + at[waiting], np.dtype(">u4")).astype(np.uint32)
         at[waiting] += 4
         label[waiting] = entry >> _LABEL_SHIFT
         bottom = entry & _BOTTOM != 0

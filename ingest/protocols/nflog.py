@@ -31,14 +31,14 @@ def dissect(layer: Layer) -> None:
         if not len(waiting):
             break
         start = layer.start[waiting] + at[waiting]
-        attribute = layer.frames.gather(layer.rows[waiting], start, _ATTRIBUTE)
+        attribute = layer.frames.gather(start, _ATTRIBUTE)
         length = attribute["length"].astype(np.int64)
         kind = attribute["type"] & _TYPE
         # One that is longer than the packet ends it: what it holds is not whole, and where the next begins is not known.
         valid = (length >= 4) & (layer.captured[waiting] >= at[waiting] + length)
         payload[waiting[~valid]] = 0
         header = valid & (kind == _PACKET_HEADER) & (length == 8)
-        protocol[waiting[header]] = layer.frames.gather(layer.rows[waiting[header]], start[header] + 4, np.dtype(">u2"))
+        protocol[waiting[header]] = layer.frames.gather(start[header] + 4, np.dtype(">u2"))
         found = valid & (kind == _PAYLOAD)
         payload[waiting[found]] = at[waiting[found]] + 4
         end[waiting[found]] = start[found] + length[found]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .base import Layer, Protocol, Rank, leaves
 
 _PROTOCOL_BEFORE = 1
@@ -16,7 +14,7 @@ def dissect(layer: Layer) -> None:
     if pseudo_header is None:
         return
     layer = layer.select(pseudo_header[layer.rows] > 0)
-    layer.hand_on("sita.proto", layer.frames.gather_pseudo_header(layer.rows, _PROTOCOL_BEFORE, np.dtype("u1")), 0)
+    layer.hand_on("sita.proto", layer.byte(-_PROTOCOL_BEFORE), 0)
 
 
 PROTOCOLS = (

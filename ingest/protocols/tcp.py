@@ -8,19 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Layer, Protocol, Rank
-from .transport import PORTS_BYTES, drop_cut_node, set_payload, set_ports
+from .transport import PORTS_BYTES, drop_cut_node, put_ports, set_payload, set_ports
 
 _HEADER = np.dtype(
     {
-        "names": ["seq", "ack", "offset_flags", "window", "first_options", "ts_val", "ts_ecr", "options"],
-        "formats": [">u4", ">u4", ">u2", ">u2", "<u4", ">u4", ">u4", ("u1", 40)],
-        "offsets": [4, 8, 12, 14, 20, 24, 28, 20],
-        "itemsize": 60,
+        "names": ["src_port", "dst_port", "seq", "ack", "offset_flags", "window", "first_options", "ts_val", "ts_ecr"],
+        "formats": [">u2", ">u2", ">u4", ">u4", ">u2", ">u2", "<u4", ">u4", ">u4"],
+        "offsets": [0, 2, 4, 8, 12, 14, 20, 24, 28],
+        "itemsize": 32,
     }
 )
-"""60 bytes are gathered whether they belong to the header or not; `first_options` and the timestamps lie where the
+"""32 bytes are gathered whether they belong to the header or not; `first_options` and the timestamps lie where the
 usual NOP, NOP, timestamps puts them."""
 HEADER_BYTES = 20
+_OPTIONS = np.dtype(("u1", 40))
 _NOP_NOP_TIMESTAMPS = int.from_bytes(bytes([1, 1, 8, 10]), "little")
 _END, _NOP, _MSS, _WINDOW_SCALE, _SACK_PERMITTED, _TIMESTAMPS = 0, 1, 2, 3, 4, 8
 NUMBER = 6
@@ -28,16 +29,17 @@ NUMBER = 6
 
 def dissect(layer: Layer) -> None:
     """Set ports, sequence numbers, flags, window, options and payload."""
-    set_ports(layer, NUMBER)
     if layer.embedded:
+        set_ports(layer, NUMBER)
         return
-    whole = layer.require(HEADER_BYTES)
-    if whole is not layer:
-        _set_cut_header(layer.select(layer.captured < HEADER_BYTES))
-    layer = whole
+    whole = layer.captured >= HEADER_BYTES
+    if not whole.all():
+        _set_cut_header(layer.select(~whole))
+        layer = layer.select(whole)
     if not len(layer):
         return
     header = layer.gather(_HEADER)
+    put_ports(layer, NUMBER, header)
     offset_flags = header["offset_flags"].astype(np.uint16)
     layer.set("tcp_seq", header["seq"])
     layer.set("tcp_ack", header["ack"])
@@ -53,20 +55,22 @@ def dissect(layer: Layer) -> None:
     set_payload(layer, header_length)
     option_bytes = np.minimum(header_length, layer.captured) - HEADER_BYTES
     usual = (option_bytes == 12) & (header["first_options"] == _NOP_NOP_TIMESTAMPS)
-    layer.set("tcp_ts_val", header["ts_val"], usual)
-    layer.set("tcp_ts_ecr", header["ts_ecr"], usual)
-    places = np.flatnonzero(~usual & (option_bytes > 0))
-    if len(places):
-        _options(layer.frames.arrays, layer.rows[places], header["options"][places], option_bytes[places])
+    layer.set("tcp_ts_val", np.where(usual, header["ts_val"], np.int64(-1)))
+    layer.set("tcp_ts_ecr", np.where(usual, header["ts_ecr"], np.int64(-1)))
+    unusual = ~usual & (option_bytes > 0)
+    if unusual.any():
+        layer = layer.select(unusual)
+        _options(layer.frames.arrays, layer.rows, layer.gather(_OPTIONS, HEADER_BYTES), option_bytes[unusual])
 
 
-def _set_cut_header(cut: Layer) -> None:
-    """Keep the fields of a header that was cut after them."""
-    drop_cut_node(cut, PORTS_BYTES)
-    cut.set("tcp_header_cut", values=True)
+def _set_cut_header(layer: Layer) -> None:
+    """Set the fields that were captured of headers that were cut."""
+    set_ports(layer, NUMBER)
+    drop_cut_node(layer, PORTS_BYTES)
+    layer.set("tcp_header_cut", values=True)
     for column, dtype, at in (("tcp_seq", ">u4", 4), ("tcp_ack", ">u4", 8), ("tcp_flags", ">u2", 12), ("tcp_window", ">u2", 14)):
         field = np.dtype(dtype)
-        there = cut.require(at + field.itemsize)
+        there = layer.require(at + field.itemsize)
         values = there.gather(field, at)
         there.set(column, values & 0x0FFF if column == "tcp_flags" else values)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .base import Layer
 
 _OF_ONE_HEADER = (
-    "payload_length", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_mss", "tcp_window_scale", "tcp_ts_val", "tcp_ts_ecr",
+    "payload_length", "payload_captured", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_mss", "tcp_window_scale",
+    "tcp_sack_permitted", "tcp_header_cut", "tcp_ts_val", "tcp_ts_ecr",
 )  # fmt: skip
-_PORTS = np.dtype([("src", ">u2"), ("dst", ">u2")])
+_PORTS = np.dtype([("src_port", ">u2"), ("dst_port", ">u2")])
 
 
 PORTS_BYTES = 4
@@ -30,32 +32,39 @@ def set_ports(layer: Layer, number: int) -> None:
         number: IP protocol number of the transport.
     """
     layer = layer.require(PORTS_BYTES)
-    ports = layer.gather(_PORTS)
+    put_ports(layer, number, layer.gather(_PORTS))
+
+
+def put_ports(layer: Layer, number: int, header: npt.NDArray[np.void]) -> None:
+    """The same where the header was read already: its fields `src_port` and `dst_port` are set."""
     if layer.embedded:
-        layer.set("error_src_port", ports["src"])
-        layer.set("error_dst_port", ports["dst"])
+        layer.set("error_src_port", header["src_port"])
+        layer.set("error_dst_port", header["dst_port"])
         return
-    nested = layer.get("transport") >= 0
-    if nested.any():
-        _forget(layer.select(nested))
-    layer.set("src_port", ports["src"])
-    layer.set("dst_port", ports["dst"])
+    if layer.is_set("transport"):
+        nested = layer.get("transport") >= 0
+        if nested.any():
+            _forget(layer.select(nested))
+    layer.set("src_port", header["src_port"])
+    layer.set("dst_port", header["dst_port"])
     layer.set("transport", number)
 
 
 def _forget(layer: Layer) -> None:
     """Clear what the transport header of an outer packet set; its ports stay when the inner packet has none, as in Wireshark."""
     for column in _OF_ONE_HEADER:
-        layer.set(column, -1)
-    layer.set("payload_captured", 0)
-    for flag in ("tcp_sack_permitted", "tcp_header_cut"):
-        layer.set(flag, values=False)
+        layer.reset(column)
 
 
-def set_payload(layer: Layer, header_length: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+def set_payload(layer: Layer, header_length: npt.NDArray[np.int64] | int) -> None:
     """Set the payload columns, `header_length` (int64[m]) bytes after the start of the layer; NULL length in fragments."""
-    whole = (layer.get("ip_fragment_offset") <= 0) & ~layer.get("ip_more_fragments")
-    length = layer.reported - header_length
-    layer.set("payload_length", np.where(whole & (length >= 0), length, -1))
-    layer.set("payload_offset", layer.frames.batch.offset[layer.rows] + layer.start + header_length)
-    layer.set("payload_captured", np.maximum(layer.captured - header_length, 0))
+    start = layer.start + header_length
+    length = layer.reported_end - start
+    unknown = length < 0
+    if layer.is_set("ip_more_fragments"):
+        # Only first fragments come here: the others are data.
+        unknown |= layer.get("ip_more_fragments")
+    length[unknown] = -1
+    layer.set("payload_length", length)
+    layer.set("payload_offset", start)
+    layer.set("payload_captured", np.maximum(layer.end - start, 0))

@@ -33,7 +33,7 @@ def _dissect(layer: Layer, number: int) -> None:
             layer.set("transport", -1, ~valid)
             layer, length = layer.select(valid), length[valid]
         layer.trim(np.where(length == 0, layer.reported_end, layer.start + length))
-    set_payload(layer, np.full(len(layer), HEADER_BYTES, dtype=np.int64))
+    set_payload(layer, HEADER_BYTES)
     layer.frames.hand_on_ports(layer, "udp.port", HEADER_BYTES)
 
 

@@ -84,7 +84,7 @@ def _mesh_control_lengths(
     result = np.zeros(len(layer), dtype=np.int64)
     places = np.flatnonzero(where & (qos_control & _MESH_CONTROL != 0) & (flags & _FROM_DS != 0) & (layer.captured > length))
     if len(places):
-        extension = layer.frames.gather(layer.rows[places], layer.start[places] + length[places], np.dtype("u1"))
+        extension = layer.frames.gather(layer.start[places] + length[places], np.dtype("u1"))
         # Other bits are reserved: with any of them set this is no mesh control.
         mesh = extension <= 2
         result[places[mesh]] = 6 + extension[mesh].astype(np.int64) * 6

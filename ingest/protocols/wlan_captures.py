@@ -41,7 +41,7 @@ def _radiotap_flags(layer: Layer, present: npt.NDArray[np.uint32], length: npt.N
         waiting = np.flatnonzero(more & (at + 4 <= length))
         if not len(waiting):
             break
-        word = layer.frames.gather(layer.rows[waiting], layer.start[waiting] + at[waiting], np.dtype("<u4"))
+        word = layer.frames.gather(layer.start[waiting] + at[waiting], np.dtype("<u4"))
         at[waiting] += 4
         more[:] = False
         more[waiting] = word & _MORE != 0

@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caphouse.ingest.address_table import address_table, ipv4_texts, ipv6_texts, mac_texts
-from caphouse.ingest.decode import AddressSlot
+from caphouse.ingest.address_table import INNERMOST, TUNNEL, AddressPairs, address_table, ipv4_texts, ipv6_texts, mac_texts
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=20))
@@ -36,19 +35,20 @@ def test_mac_text() -> None:
 
 def test_numbers_lead_back_to_the_addresses() -> None:
     """Each packet's numbers point to its own addresses; absent ones are -1; an IPv4 address and its mapped form are two."""
-    src, dst = AddressSlot(5), AddressSlot(5)
-    src.set_ipv4(np.array([0, 2]), np.array([0x0A000001, 0x0A000002], dtype=np.uint32))
-    dst.set_ipv4(np.array([0, 2]), np.array([0x0A000002, 0x0A000001], dtype=np.uint32))
-    mapped_high, mapped_low = np.array([0], dtype=np.uint64), np.array([0xFFFF_0A000001], dtype=np.uint64)
-    src.set_ipv6(np.array([3]), np.array([0x20010DB8_00000000], dtype=np.uint64), np.array([1], dtype=np.uint64))
-    dst.set_ipv6(np.array([3]), mapped_high, mapped_low)
-    tunnel = AddressSlot(5)
-    tunnel.set_ipv4(np.array([3]), np.array([0xC0000201], dtype=np.uint32))
-    table, numbers = address_table(src, dst, {"tunnel_src": tunnel})
+    innermost, tunnel = AddressPairs(6), AddressPairs(6)
+    innermost.set_ipv4(np.array([0, 2]), np.array([0x0A000001_0A000002, 0x0A000002_0A000001], dtype=np.uint64))
+    innermost.set_ipv4_source(np.array([4]), np.array([0x0A000003], dtype=np.uint64))
+    both = [[0x20010DB8_00000000], [1], [0], [0xFFFF_0A000001]]
+    innermost.set_ipv6(np.array([3]), np.array(both, dtype=np.uint64))
+    innermost.set_ipv6(np.array([5]), np.array(both[:2], dtype=np.uint64))
+    tunnel.set_ipv4(np.array([3]), np.array([0xC0000201_C0000202], dtype=np.uint64))
+    table, numbers = address_table(6, {INNERMOST: innermost, TUNNEL: tunnel})
     texts = [*table.text.to_pylist(), None]
-    assert [texts[number] for number in numbers["src_ip"]] == ["10.0.0.1", None, "10.0.0.2", "2001:db8::1", None]
-    assert [texts[number] for number in numbers["dst_ip"]] == ["10.0.0.2", None, "10.0.0.1", "::ffff:10.0.0.1", None]
-    assert [texts[number] for number in numbers["tunnel_src_ip"]] == [None, None, None, "192.0.2.1", None]
-    assert (numbers["tunnel_dst_ip"] == -1).all()
-    assert len(set(table.text.to_pylist())) == len(table) == 5
-    assert table.family.tolist() == [4, 4, 4, 6, 6]
+    found = {name: [texts[number] for number in column] for name, column in numbers.items()}
+    assert found["src_ip"] == ["10.0.0.1", None, "10.0.0.2", "2001:db8::1", "10.0.0.3", "2001:db8::1"]
+    assert found["dst_ip"] == ["10.0.0.2", None, "10.0.0.1", "::ffff:10.0.0.1", None, None]
+    assert found["tunnel_src_ip"] == [None, None, None, "192.0.2.1", None, None]
+    assert found["tunnel_dst_ip"] == [None, None, None, "192.0.2.2", None, None]
+    assert found["error_src_ip"] == found["error_dst_ip"] == [None] * 6
+    assert len(set(table.text.to_pylist())) == len(table) == 7
+    assert table.family.tolist() == [4, 4, 4, 4, 4, 6, 6]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caphouse.ingest import keys
-from caphouse.ingest.keys import KeyTable, group, group_all
+from caphouse.ingest.keys import KeyTable, group
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -21,10 +21,13 @@ def test_group(values: list[int]) -> None:
     assert first.tolist() == [values.index(value) for value in distinct]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), INT64), max_size=50))
-def test_group_all(rows: list[tuple[int, int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), INT64), max_size=50), st.sampled_from([0, 1, keys.ROUNDS]))
+def test_group_by_several_columns(rows: list[tuple[int, int, int]], rounds: int) -> None:
+    """However many keys collide in the hash tables."""
     columns = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    numbers, first = group_all(*columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "ROUNDS", rounds)
+        numbers, first = group(*columns)
     distinct = list(dict.fromkeys(rows))
     assert numbers.tolist() == [distinct.index(row) for row in rows]
     assert first.tolist() == [rows.index(row) for row in distinct]

@@ -14,17 +14,17 @@ NAMES = ["eth", "ip", "tcp", "vlan"]
 def test_a_path_is_its_names_joined() -> None:
     """Each step appends a name, and the same way gives the same number."""
     paths = Paths(NAMES)
-    eth = paths.extend(np.full(3, ROOT, dtype=np.int32), 0)
+    eth = paths.extend(np.full(3, ROOT, dtype=np.int64), 0)
     assert eth.tolist() == [1, 1, 1]
     tagged = paths.extend(eth[:1], 3)
-    mixed = np.array([eth[0], tagged[0], eth[1]], dtype=np.int32)
+    mixed = np.array([eth[0], tagged[0], eth[1]], dtype=np.int64)
     assert [paths.texts[number] for number in paths.extend(mixed, 1)] == ["eth:ip", "eth:vlan:ip", "eth:ip"]
 
 
 def test_more_paths_than_the_limit_stop_at_the_parent() -> None:
     """A capture made of ever longer paths costs no more memory than the limit."""
     paths = Paths(NAMES, limit=100)
-    number = np.full(1, ROOT, dtype=np.int32)
+    number = np.full(1, ROOT, dtype=np.int64)
     for _ in range(1000):
         number = paths.extend(number, 3)
     assert len(paths) == 100
@@ -37,7 +37,7 @@ def test_threads_agree_on_numbers() -> None:
     found: list[list[str]] = []
 
     def work() -> None:
-        number = np.full(1, ROOT, dtype=np.int32)
+        number = np.full(1, ROOT, dtype=np.int64)
         texts = []
         for step in range(300):
             number = paths.extend(number, step % 4)
