@@ -120,8 +120,10 @@ def check_row(packet: Raw, row: dict[str, Any]) -> None:
     assert bool(row["dst_ip"]) <= bool(row["src_ip"]), "a destination without a source"
     assert row["ipv4_layers"] <= names.count("ip"), "more IPv4 headers than named"
     assert row["ipv6_layers"] <= names.count("ipv6"), "more IPv6 headers than named"
-    assert bool(row["dst_ip"]) == (row["ipv4_layers"] + row["ipv6_layers"] > 0), "addresses without a header"
-    assert bool(row["tunnel_src_ip"]) <= (row["ipv4_layers"] + row["ipv6_layers"] > 1), "outer addresses without a tunnel"
+    # A later fragment's IPv6 header does not count as one.
+    headers = row["ipv4_layers"] + row["ipv6_layers"] + (row["ip_version"] == 6 and row["ip_fragment_offset"] > 0)
+    assert bool(row["dst_ip"]) == (headers > 0), "addresses without a header"
+    assert bool(row["tunnel_src_ip"]) <= (headers > 1), "outer addresses without a tunnel"
     assert row["tcp_flags"] == -1 or "tcp" in names, "TCP flags without TCP"
     assert -1 <= row["payload_length"] <= max(packet.wire_length or 0, captured), "more payload than packet"
     for name, most in (
