@@ -21,7 +21,7 @@ def _dissect(layer: Layer, number: int) -> None:
     if whole is not layer:
         drop_cut_node(layer, PORTS_BYTES)
         # The ports can be read; Wireshark's statistics leave out a header that is not whole.
-        layer.set("transport", -1, layer.captured < HEADER_BYTES)
+        layer.set("transport", -1, (layer.captured >= PORTS_BYTES) & (layer.captured < HEADER_BYTES))
     layer = whole
     if not len(layer):
         return

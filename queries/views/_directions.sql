@@ -69,6 +69,7 @@ select
     in_icmp_error,
     tcp_header_cut,
     ip_version,
+    ip_protocol,
     ipv4_layers,
     ipv6_layers,
     src_ip,

@@ -19,7 +19,7 @@ rx_bytes = { doc = "Bytes on the wire received.", unit = "bytes" }
 with ends as (
     select
         ingest_id,
-        src_ip as ip,
+        case when ip_protocol in (17, 136) then src_ip else tunnel_src_ip end as ip,
         src_port as port,
         packets as tx_packets,
         bytes as tx_bytes,
@@ -30,7 +30,7 @@ with ends as (
     union all
     select
         ingest_id,
-        dst_ip as ip,
+        case when ip_protocol in (17, 136) then dst_ip else tunnel_dst_ip end as ip,
         dst_port as port,
         0 as tx_packets,
         0 as tx_bytes,
