@@ -21,6 +21,7 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from ..warehouse.errors import CaptureError, SourceVanished
+from ..warehouse.errors import reason as error_reason
 from .compression import HEAD_BYTES, Decompressing, detect
 from .formats.base import PADDING_BYTES, Problem
 
@@ -293,7 +294,7 @@ class _RawSource:
         except FileNotFoundError as error:
             raise SourceVanished("it was removed while it was read", source=self._name, offset=self._read) from error
         except OSError as error:
-            raise CaptureError(f"reading failed: {error.strerror or error}", source=self._name, offset=self._read) from error
+            raise CaptureError(f"reading failed: {error.strerror or error_reason(error)}", source=self._name, offset=self._read) from error
         self._read += count
         if self._left is not None:
             if count == 0:
@@ -348,7 +349,7 @@ def open_content(
     except FileNotFoundError as error:
         raise SourceVanished("there is no such file", source=name) from error
     except OSError as error:
-        raise CaptureError(f"cannot be opened: {error.strerror or error}", source=name) from error
+        raise CaptureError(f"cannot be opened: {error.strerror or error_reason(error)}", source=name) from error
     raw = _RawSource(file, name)
     try:
         compression = detect(raw.peek(HEAD_BYTES))

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Self, cast
 
 from blake3 import blake3
 
-from .errors import WarehouseError
+from .errors import WarehouseError, reason
 
 if TYPE_CHECKING:
     from .locations import Entry, Location
@@ -66,7 +66,7 @@ def open_original(root: Location, capture_id: str) -> BinaryIO | None:
             return None
         packed = Path(place.path).open("rb") if place.is_local else place.open_input()  # noqa: SIM115 - closed with the reader
     except OSError as error:
-        raise WarehouseError(f"{place}: the original cannot be read: {error}") from error
+        raise WarehouseError(f"{place}: the original cannot be read: {reason(error)}") from error
     return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(packed, closefd=True))
 
 
