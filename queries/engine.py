@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -161,6 +162,7 @@ class Session:
         until: str | int | None = None,
         host: str | Sequence[str] = (),
         capture: str | Sequence[str] = (),
+        deduplicate: bool = False,
         **params: object,
     ) -> duckdb.DuckDBPyRelation:
         """Runs a report.
@@ -171,6 +173,8 @@ class Session:
             until: Only packets before this instant.
             host: Only captures of this host, or of these.
             capture: Only this capture, or these: prefix of the capture_id, file name or source URI.
+            deduplicate: Count packets that several captures of one host have (see the view `duplicates`) and connections that go on in
+                another capture (`stitched_handshakes`) once.
             params: The report's own parameters.
 
         Returns:
@@ -179,12 +183,25 @@ class Session:
         Raises:
             UsageError: There is no such report, parameter, host or capture, or a value makes no sense.
         """
-        scope = Scope.of(since, until, host, capture)
+        scope = replace(Scope.of(since, until, host, capture), deduplicate=deduplicate)
         definition = catalog.report(name)
         values = bind(definition, params)
         connection = self._database.cursor()
         definitions = Definitions(connection, self._snapshot, scope, temporary=True)
         return connection.sql(definitions.around(definition.sql, definition.needs), params=values or None)
+
+    def uncompared(self) -> str | None:
+        """What counting everything once cannot see to in this warehouse, in a sentence; None when it sees to all."""
+        connection = self._database.cursor()
+        Definitions(connection, self._snapshot, EVERYTHING, temporary=True).ensure(["overlapping_captures"])
+        rows = connection.sql(
+            "select (select count(*) from captures where host is null and packets > 0),"
+            " (select count(distinct ingest_id) from overlapping_captures where not comparable)"
+        ).fetchall()
+        unknown, pruned = rows[0]
+        parts = [f"{unknown:,} of no known host (ingest them with --host)"] if unknown else []
+        parts += [f"{pruned:,} whose packets, or those of the capture beside them, are pruned"] if pruned else []
+        return f"captures that are not compared with others and count in full: {' and '.join(parts)}" if parts else None
 
     def scoped(self, needs: Sequence[str], scope: Scope) -> duckdb.DuckDBPyConnection:
         """Returns a connection of its own on which the needed tables and views hold what `scope` asks for, and no more.

@@ -219,7 +219,9 @@ def _orphan_files(warehouse: Warehouse, snapshot: Snapshot, stray: list[Entry]) 
     for name, entries in left.items():
         if entries:
             size = sum(entry.size for entry in entries)
-            message = f"{len(entries):,} files with {size:,} bytes belong to killed or running ingests; `caphouse vacuum` removes them later."
+            message = (
+                f"{len(entries):,} files with {size:,} bytes belong to killed or running ingests; `caphouse vacuum` removes them later."
+            )
             yield Finding("orphan-files", damage=False, table=name, what=name, message=message)
 
 
