@@ -18,6 +18,10 @@ KeepOriginalsOption = Annotated[
     bool, typer.Option("--keep-originals", help="Keep the captures themselves in the warehouse, too, compressed, as evidence.")
 ]
 
+MaxExpansionOption = Annotated[
+    int, typer.Option("--max-expansion", min=0, help="Stop where a compressed capture gives more than so many times its size; 0 is never.")
+]
+
 if TYPE_CHECKING:
     from ..ingest.pipeline import IngestReport, Progress
     from ..ingest.sources import Source
@@ -31,6 +35,7 @@ def ingest(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,  # noqa: FBT002 - typer calls it by name
     keep_originals: KeepOriginalsOption = False,  # noqa: FBT002 - typer calls it by name
+    max_expansion: MaxExpansionOption = 250,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be read.")] = False,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Read captures into the warehouse, which is made when it is not there.
@@ -54,6 +59,7 @@ def ingest(
             jobs=jobs or os.cpu_count() or 1,
             recursive=recursive,
             keep_originals=keep_originals,
+            max_expansion=max_expansion or None,
             progress=show,
         )
     return _tell(report)

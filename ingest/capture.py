@@ -25,6 +25,7 @@ from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
 from .columns import Bool, Columns
+from .compression import MAX_EXPANSION
 from .content import Content
 from .conversations import Conversations
 from .decode import DECODER_VERSION, Decoder
@@ -46,6 +47,7 @@ class Options:
     host: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     keep_originals: bool = False
+    max_expansion: int | None = MAX_EXPANSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ..warehouse.errors import CaptureError, SourceVanished, WarehouseError
 from ..warehouse.locations import Location
 from ..warehouse.staging import DataFile, StagedWriter
 from .capture import Ingested, Options, failed_row, ingest_content
+from .compression import MAX_EXPANSION
 from .content import open_content
 from .decode import DECODER_VERSION
 from .memory import keep_small
@@ -139,6 +140,7 @@ def ingest(
     jobs: int = 1,
     recursive: bool = True,
     keep_originals: bool = False,
+    max_expansion: int | None = MAX_EXPANSION,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Ingest captures; what is already in the warehouse is recognised by content and skipped.
@@ -151,6 +153,7 @@ def ingest(
         jobs: Processes that read captures side by side.
         recursive: Whether folders are searched with their sub-folders.
         keep_originals: Whether the captures themselves are kept in the warehouse, too.
+        max_expansion: How many times its size a compressed capture may give; None for whatever it gives.
         progress: Called from time to time in this process.
 
     Returns:
@@ -161,7 +164,7 @@ def ingest(
         WarehouseError: The rows could not be committed.
     """
     found = find_sources(sources, recursive=recursive)
-    return ingest_sources(warehouse, found, Options(host, dict(tags or {}), keep_originals), jobs=jobs, progress=progress)
+    return ingest_sources(warehouse, found, Options(host, dict(tags or {}), keep_originals, max_expansion), jobs=jobs, progress=progress)
 
 
 def ingest_sources(
@@ -388,7 +391,9 @@ class _ChunkReader:
         with ExitStack() as stack:
             keeper = stack.enter_context(originals.OriginalWriter(self._root)) if self._options.keep_originals else None
             copy = keeper.write if keeper is not None else None
-            content = stack.enter_context(open_content(source.open(), name=source.display, marks=marks, copy=copy))
+            limit = None if _is_original(source) else self._options.max_expansion
+            opened = open_content(source.open(), name=source.display, marks=marks, copy=copy, max_expansion=limit)
+            content = stack.enter_context(opened)
             pool = self._pool if _is_large(source) else None
             keep_packets = source.again is None or source.again["packets_pruned_ns"] is None
             ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool, keep_packets=keep_packets)
@@ -410,7 +415,7 @@ class _ChunkReader:
         if row["capture_id"] != before["capture_id"]:
             raise CaptureError("it is not the capture any more that was ingested; `caphouse ingest` reads what is there now")
         row.update({name: before[name] for name in TOLD})
-        if source.location is not None and source.location.uri != source.uri:  # read from its original, which is packed in its own way
+        if _is_original(source):  # packed in its own way
             row.update({name: before[name] for name in ("compression", "file_bytes", "modified_ns")})
         row["capture_filter"] = row["capture_filter"] or before["capture_filter"]
         row["tags"] = dict(before["tags"])
@@ -419,7 +424,7 @@ class _ChunkReader:
     def _defect(self, source: Source, error: Exception) -> tuple[CaptureResult, dict[str, Any] | None]:
         """The result for a capture that this program fails on. Rows written so far stay without a row of `captures`: they do not exist."""
         message = f"cannot be decoded, which is a defect of caphouse ({type(error).__name__}: {error}); please report it"
-        capture_id = None if source.is_stream or source.again is not None else _digest(source)
+        capture_id = None if source.is_stream or source.again is not None else _digest(source, self._options.max_expansion)
         if capture_id is None:
             return CaptureResult(source.display, None, "damaged", 0, message), None
         row = failed_row(source, capture_id, message, self._options)
@@ -429,7 +434,7 @@ class _ChunkReader:
         """The result for a capture that the warehouse has. Content is hashed beforehand only when some capture had the same size."""
         if source.again is not None or source.is_stream or source.file_bytes is None or not self._known.may_have(source.file_bytes):
             return None
-        capture_id = _digest(source)
+        capture_id = _digest(source, self._options.max_expansion)
         if not self._known.has(capture_id, DECODER_VERSION):
             return None
         if self._options.keep_originals:
@@ -440,7 +445,11 @@ class _ChunkReader:
         """Keep the original of a capture that was ingested without it."""
         if self._known.by_content[capture_id].status in {"empty", "unsupported"} or originals.exists(self._root, capture_id):
             return
-        with originals.OriginalWriter(self._root) as keeper, open_content(source.open(), name=source.display, copy=keeper.write) as content:
+        limit = self._options.max_expansion
+        with (
+            originals.OriginalWriter(self._root) as keeper,
+            open_content(source.open(), name=source.display, copy=keeper.write, max_expansion=limit) as content,
+        ):
             if content.digest() == capture_id:
                 keeper.keep(capture_id)
 
@@ -450,8 +459,13 @@ class _ChunkReader:
             self._progress(self._packets)
 
 
-def _digest(source: Source) -> str:
-    with open_content(source.open(), name=source.display) as content:
+def _is_original(source: Source) -> bool:
+    """Whether a capture that is read again comes from the warehouse itself."""
+    return source.again is not None and source.location is not None and source.location.uri != source.uri
+
+
+def _digest(source: Source, max_expansion: int | None) -> str:
+    with open_content(source.open(), name=source.display, max_expansion=max_expansion) as content:
         return content.digest()
 
 
