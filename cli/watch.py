@@ -43,7 +43,9 @@ def watch(
         with suppress(OSError):  # whoever reads the log may go away, the watch goes on
             say(str(event))
 
-    settings = Settings(sources, Options(host, parse_tags(tags or []), keep_originals, max_expansion or None), interval, settle, growing, recursive)
+    settings = Settings(
+        sources, Options(host, parse_tags(tags or []), keep_originals, max_expansion or None), interval, settle, growing, recursive
+    )
     with _stop_on_signals() as stop:
         watcher = Watcher(partial(Warehouse.open_or_create, warehouse), settings, log, stop)
         if once:

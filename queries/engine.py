@@ -9,7 +9,10 @@ The files of a report are chosen from the warehouse's log before DuckDB opens an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -37,8 +40,12 @@ class Source(Protocol):
         ...
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Opens an empty DuckDB in memory that fetches nothing and sees no Python variable."""
+def connect(spill: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Opens an empty DuckDB in memory that fetches nothing and sees no Python variable.
+
+    Args:
+        spill: Folder for what does not fit into memory; None for nothing that may not fit.
+    """
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -46,6 +53,7 @@ def connect() -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
+            "temp_directory": spill or "",
         },
     )
     connection.execute("set global TimeZone = 'UTC'")
@@ -82,6 +90,8 @@ class Session:
             held = self.__dict__.pop(name, None)
             if held is not None:
                 (held[0] if name == "_free" else held).close()
+        if "_spill" in self.__dict__:
+            self.__dict__.pop("_spill")[1]()
 
     def refresh(self) -> None:
         """Moves on to the warehouse as it is now."""
@@ -89,13 +99,19 @@ class Session:
         self._snapshot = self._warehouse.snapshot()
 
     @cached_property
+    def _spill(self) -> tuple[str, Callable[[], object]]:
+        """Folder for what does not fit into memory, which only this user can read, and what removes it; a forgotten session does so, too."""
+        folder = tempfile.mkdtemp(prefix="caphouse-")
+        return folder, weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
-        return connect()
+        return connect(self._spill[0])
 
     @cached_property
     def _free(self) -> tuple[duckdb.DuckDBPyConnection, Definitions]:
         """The connection for free SQL, and the names on it."""
-        connection = connect()
+        connection = connect(self._spill[0])
         definitions = Definitions(connection, self._snapshot, self._scope, temporary=False)
         if self._sandbox is not None:
             connection.execute(f"set allowed_directories = [{relations.quoted(self._sandbox)}]")

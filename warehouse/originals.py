@@ -30,6 +30,8 @@ FOLDER = "originals"
 IS_ORIGINAL = re.compile(r"(?:^|/)originals/[0-9a-f]{2}/[0-9a-f]{64}\.zst$")
 """Paths of originals: what is found by it in a folder of captures is in the warehouse already."""
 
+IS_CAPTURE_ID = re.compile(r"[0-9a-f]{64}")
+
 LEVEL = 2
 """Level of zstd: as fast as level 1 on captures, 300 MB/s on one core, and a quarter smaller; level 3 takes twice the time."""
 
@@ -43,7 +45,12 @@ def location(root: Location, capture_id: str) -> Location:
     Args:
         root: The warehouse.
         capture_id: BLAKE3 of the content, 64 hex digits.
+
+    Raises:
+        WarehouseError: It is something else, which as a path might lead anywhere.
     """
+    if not IS_CAPTURE_ID.fullmatch(capture_id):
+        raise WarehouseError(f"{root}: {capture_id!r} is no capture_id.")
     return root.join(FOLDER, capture_id[:2], f"{capture_id}.zst")
 
 

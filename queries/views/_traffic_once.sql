@@ -66,6 +66,7 @@ select
     f.ipv4_layers,
     f.ipv6_layers,
     f.in_icmp_error,
+    f.tcp_header_cut,
     f.error_ip_protocol,
     f.error_src_port,
     f.error_dst_port,
