@@ -100,7 +100,7 @@ class Session:
 
     @cached_property
     def _spill(self) -> tuple[str, Callable[[], object]]:
-        """Folder for what does not fit into memory, which only this user can read, and what removes it; a forgotten session does so, too."""
+        """Folder for what does not fit into memory, which only this user can read, and what removes it."""
         folder = tempfile.mkdtemp(prefix="caphouse-")
         return folder, weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
