@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +18,13 @@ KeepOriginalsOption = Annotated[
     bool, typer.Option("--keep-originals", help="Keep the captures themselves in the warehouse, too, compressed, as evidence.")
 ]
 
+MaxExpansionOption = Annotated[
+    int, typer.Option("--max-expansion", min=0, help="Stop where a compressed capture gives more than so many times its size; 0 is never.")
+]
+
 if TYPE_CHECKING:
     from ..ingest.pipeline import IngestReport, Progress
+    from ..ingest.sources import Source
 
 
 def ingest(
@@ -30,6 +35,7 @@ def ingest(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders with their sub-folders.")] = True,  # noqa: FBT002 - typer calls it by name
     keep_originals: KeepOriginalsOption = False,  # noqa: FBT002 - typer calls it by name
+    max_expansion: MaxExpansionOption = 250,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be read.")] = False,  # noqa: FBT002 - typer calls it by name
 ) -> ExitCode:
     """Read captures into the warehouse, which is made when it is not there.
@@ -53,19 +59,54 @@ def ingest(
             jobs=jobs or os.cpu_count() or 1,
             recursive=recursive,
             keep_originals=keep_originals,
+            max_expansion=max_expansion or None,
             progress=show,
         )
     return _tell(report)
 
 
+def reingest(
+    captures: Annotated[
+        list[str] | None, typer.Argument(metavar="[CAPTURE...]", help="Beginning of its id, its file name or its source.")
+    ] = None,
+    warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
+    everything: Annotated[bool, typer.Option("--all", help="All captures, whatever their decoder.")] = False,  # noqa: FBT002 - typer calls it by name
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Captures read side by side; 0 is one per processor.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be read.")] = False,  # noqa: FBT002 - typer calls it by name
+) -> ExitCode:
+    """Read captures once more, in the place of what was made of them before.
+
+    Without CAPTURE: those that an older decoder has read. A capture is read from its original, where one was kept, else from where it
+    came from; readers see its earlier rows until the new ones are complete. One that is gone, or is another file now, is told on
+    standard error, its earlier rows stay, and the exit code is 3.
+    """
+    from ..ingest import reingest as again
+    from ..warehouse.store import Warehouse
+
+    target = Warehouse.open(warehouse)
+    rows = again.choose(target, captures or [], everything=everything)
+    if not rows:
+        say("There is nothing to read again: all captures were read by this decoder. --all reads them all the same.")
+        return ExitCode.FINE
+    if dry_run:
+        return _show([again.source_of(target.root, row) for row in rows])
+    with _progress() as show:
+        report = again.reingest(target, rows, jobs=jobs or os.cpu_count() or 1, progress=show)
+    return _tell(report, read="read again", present="not the same any more")
+
+
 def _list(words: list[str], *, recursive: bool) -> ExitCode:
     """Lists the sources, one row each, without opening any."""
+    from ..ingest.sources import find_sources
+
+    return _show(find_sources(words, recursive=recursive))
+
+
+def _show(sources: Sequence[Source]) -> ExitCode:
     import pyarrow as pa
 
-    from ..ingest.sources import find_sources
     from .output import Presentation, write
 
-    sources = find_sources(words, recursive=recursive)
     names = {"source": pa.string(), "file_bytes": pa.int64(), "host": pa.string(), "problem": pa.string()}
     values = [(source.uri, source.file_bytes, source.facts.host, source.problem) for source in sources]
     columns = zip(*values, strict=True) if values else [()] * len(names)
@@ -89,8 +130,8 @@ def parse_tags(given: list[str]) -> dict[str, str]:
     return tags
 
 
-def _tell(report: IngestReport) -> ExitCode:
-    """Says which captures could not be read in full, and, to people, what was added."""
+def _tell(report: IngestReport, *, read: str = "added", present: str = "already there") -> ExitCode:
+    """Says which captures could not be read in full, and, to people, what was done."""
     for result in report.failed:
         say(f"caphouse: {result.source}: {result.message or result.status}")
     for result in report.results:
@@ -98,11 +139,12 @@ def _tell(report: IngestReport) -> ExitCode:
             say(f"caphouse: {result.source}: still being written, {result.packets:,} packets so far; ingest it again when it is complete")
     for warning in dict.fromkeys(result.warning for result in report.results if result.warning):
         say(f"caphouse: warning: {warning}")
+    if report.trouble is not None:
+        say(f"caphouse: warning: the captures are in, but small files could not be merged: {report.trouble}")
     if sys.stderr.isatty():
-        present = sum(result.already_present for result in report.results)
-        added = len(report.results) - present
-        already = f", {present:,} already there" if present else ""
-        say(f"{added:,} capture{'' if added == 1 else 's'} with {report.packets:,} packets added{already}.")
+        left = sum(result.already_present for result in report.results)
+        done = sum(result.capture_id is not None for result in report.results) - left
+        say(f"{done:,} capture{'' if done == 1 else 's'} with {report.packets:,} packets {read}{f', {left:,} {present}' if left else ''}.")
     return ExitCode.UNREAD if report.failed else ExitCode.FINE
 
 

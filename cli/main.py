@@ -36,6 +36,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
     )
     app.command("ingest")(ingest.ingest)
+    app.command("reingest")(ingest.reingest)
     app.command("watch")(watch.watch)
     app.command("captures")(reports.captures_command())
     app.add_typer(reports.group(), name="report")

@@ -46,12 +46,16 @@ def prune(
     older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="90d, 12h, 8w, 2y: by a capture's last packet.")],
     warehouse: WarehouseOption = DEFAULT_WAREHOUSE,
     packets_only: Annotated[bool, typer.Option("--packets-only", help="Keep flows, handshakes and rollups.")] = False,  # noqa: FBT002 - typer calls it by name
+    originals: Annotated[bool, typer.Option("--originals", help="With --packets-only: remove originals that were kept, too.")] = False,  # noqa: FBT002 - typer calls it by name
     jobs: JobsOption = 1,
 ) -> ExitCode:
     """Remove old captures, or only their packets. `vacuum` later frees the space."""
     from ..warehouse.maintenance import prune as remove
 
-    done = remove(_open(warehouse), time.time_ns() - age_ns(older_than), packets_only=packets_only, jobs=_jobs(jobs))
+    if originals and not packets_only:
+        raise UsageError("--originals goes with --packets-only; captures that go as a whole take their originals with them")
+    before_ns = time.time_ns() - age_ns(older_than)
+    done = remove(_open(warehouse), before_ns, packets_only=packets_only, with_originals=originals, jobs=_jobs(jobs))
     say(f"{_captures(done.captures)} {'without packets now' if packets_only else 'removed'}.")
     return ExitCode.FINE
 

@@ -23,9 +23,12 @@ from .options import (
     WarehouseOption,
     open_session,
 )
+from .terminal import say
 
 _SCOPE = {"since": SinceOption, "until": UntilOption, "host": HostOption, "capture": CaptureOption}
 """The options of every report."""
+
+_DEDUPLICATE = "Count packets and connections that several captures of one host have once."
 
 _METAVARS = {"INTEGER": "NUMBER", "DOUBLE": "NUMBER", "VARCHAR": "TEXT", "BOOLEAN": ""}
 
@@ -68,6 +71,8 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
         for parameter in definition.parameters
     ]
     shared = [_argument(name, option, None) for name, option in _SCOPE.items()]
+    if catalog.counts_twice(definition):
+        shared.append(_option("deduplicate", bool, "", _DEDUPLICATE, default=False))
     places = [
         _argument("warehouse", WarehouseOption, DEFAULT_WAREHOUSE),
         _argument("form", FormatOption, None),
@@ -81,6 +86,8 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
         given |= {name: given[name] or () for name in ("host", "capture")}
         with open_session(warehouse) as session:
             relation = session.report(definition.name, **given)
+            if given.get("deduplicate") and (warning := session.uncompared()):
+                say(f"caphouse: warning: {warning}")
             units = {name: doc.unit for name in relation.columns if (doc := definition.column(name)) and doc.unit}
             write_relation(relation, form, output, Presentation(definition.title, units, definition.layout))
         return ExitCode.FINE
@@ -100,8 +107,8 @@ def _own_help(parameter: catalog.Parameter) -> str:
     return f"{parameter.help} One of {', '.join(parameter.choices)}." if parameter.choices else parameter.help
 
 
-def _option(name: str, kind: Any, metavar: str, text: str, default: Any) -> inspect.Parameter:  # noqa: ANN401 - types as values
-    option = typer.Option(f"--{name.replace('_', '-')}", metavar=metavar, help=text, show_default=default is not None)
+def _option(name: str, kind: Any, metavar: str | None, text: str, default: Any) -> inspect.Parameter:  # noqa: ANN401 - types as values
+    option = typer.Option(f"--{name.replace('_', '-')}", metavar=metavar or None, help=text, show_default=default is not None)
     return _argument(name, Annotated[kind, option], default)
 
 

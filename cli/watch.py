@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from .ingest import KeepOriginalsOption, parse_tags
+from .ingest import KeepOriginalsOption, MaxExpansionOption, parse_tags
 from .options import DEFAULT_WAREHOUSE, ExitCode, WarehouseOption
 from .terminal import say
 
@@ -28,6 +28,7 @@ def watch(
     tags: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag for every capture; repeatable.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help="Watch folders with their sub-folders.")] = True,  # noqa: FBT002 - typer calls it by name
     keep_originals: KeepOriginalsOption = False,  # noqa: FBT002 - typer calls it by name
+    max_expansion: MaxExpansionOption = 250,
 ) -> ExitCode:
     """Ingest captures as they arrive, until SIGTERM or SIGINT.
 
@@ -42,7 +43,9 @@ def watch(
         with suppress(OSError):  # whoever reads the log may go away, the watch goes on
             say(str(event))
 
-    settings = Settings(sources, Options(host, parse_tags(tags or []), keep_originals), interval, settle, growing, recursive)
+    settings = Settings(
+        sources, Options(host, parse_tags(tags or []), keep_originals, max_expansion or None), interval, settle, growing, recursive
+    )
     with _stop_on_signals() as stop:
         watcher = Watcher(partial(Warehouse.open_or_create, warehouse), settings, log, stop)
         if once:

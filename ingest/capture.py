@@ -25,6 +25,7 @@ from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
 from .columns import Bool, Columns
+from .compression import MAX_EXPANSION
 from .content import Content
 from .conversations import Conversations
 from .decode import DECODER_VERSION, Decoder
@@ -46,6 +47,7 @@ class Options:
     host: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     keep_originals: bool = False
+    max_expansion: int | None = MAX_EXPANSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,14 @@ def _known_ports() -> Bool:
 
 
 def ingest_content(
-    source: Source, content: Content, writer: StagedWriter, options: Options, advance: Callable[[int], None], pool: Executor | None = None
+    source: Source,
+    content: Content,
+    writer: StagedWriter,
+    options: Options,
+    advance: Callable[[int], None],
+    pool: Executor | None = None,
+    *,
+    keep_packets: bool = True,
 ) -> Ingested:
     """Write the rows of one capture, whatever state it is in.
 
@@ -83,6 +92,7 @@ def ingest_content(
         options: What the user says about it.
         advance: Told the number of packets after each batch.
         pool: Threads to decode in; None to decode in this one.
+        keep_packets: Whether rows of `packets` are written.
 
     Raises:
         CaptureError: The source cannot be read any further.
@@ -100,7 +110,7 @@ def ingest_content(
     except UnsupportedFormat as error:
         status, problems = "unsupported", [Problem(error.offset or 0, error.message)]
     if reader is not None:
-        ingest_packets(reader, writer, ingest_id, tally, advance, pool)
+        ingest_packets(reader, writer, ingest_id, tally, advance, pool, keep_packets=keep_packets)
         problems = list(reader.state.problems)
     digest = content.digest()
     problems += content.problems
@@ -230,7 +240,14 @@ def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor |
 
 
 def ingest_packets(
-    reader: Reader, writer: StagedWriter, ingest_id: int, tally: Tally, advance: Callable[[int], None], pool: Executor | None
+    reader: Reader,
+    writer: StagedWriter,
+    ingest_id: int,
+    tally: Tally,
+    advance: Callable[[int], None],
+    pool: Executor | None,
+    *,
+    keep_packets: bool = True,
 ) -> None:
     """Read, decode and write all packets of one capture, then its conversations.
 
@@ -243,6 +260,7 @@ def ingest_packets(
         ingest_id: The attempt that the rows belong to.
         tally: Is added up.
         advance: Told the number of packets after each batch.
+        keep_packets: Whether rows of `packets` are written.
     """
     decoder = Decoder()
     conversations = Conversations(_known_ports())
@@ -260,7 +278,8 @@ def ingest_packets(
             application_names=applications.names,
             paths=decoder.paths,
         )
-        writer.write("packets", rows, tally.date)
+        if keep_packets:
+            writer.write("packets", rows, tally.date)
         tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
         advance(len(batch))
     tables = conversations.finish(decoder.paths.texts, applications.finish(), tally.last_ts_ns)

@@ -24,6 +24,12 @@ XZ_MEMORY_BYTES = 256 << 20
 """What the largest preset of xz needs, four times over; a stream that claims to need more is refused."""
 
 
+MAX_EXPANSION = 250
+"""How many times the size of the compressed data its content may be: captures are below 20, but for some that were made up."""
+ALWAYS_BYTES = 256 << 20
+"""Content up to this size is read whatever it was compressed to."""
+
+
 class ByteSource(Protocol):
     """Something that gives bytes front to back."""
 
@@ -92,14 +98,20 @@ def _skippable_bytes(data: bytes) -> int | None:
 class Decompressing:
     """The uncompressed bytes of a compressed source, all its members or frames one after the other.
 
+    Args:
+        source: The compressed bytes.
+        compression: A name that `detect` gives.
+        max_expansion: How many times the size of the compressed data is read beyond `ALWAYS_BYTES`; None for all there is.
+
     Attributes:
         problems: What was wrong with the compressed data; offsets are those in the uncompressed bytes.
     """
 
-    def __init__(self, source: ByteSource, compression: str) -> None:
+    def __init__(self, source: ByteSource, compression: str, max_expansion: int | None = MAX_EXPANSION) -> None:
         self.problems: list[Problem] = []
         self._source = source
         self._compression = compression
+        self._max_expansion = max_expansion
         self._chunks = self._decompress()
         self._chunk = b""
         self._given = 0
@@ -114,6 +126,11 @@ class Decompressing:
         view[: len(part)] = part
         self._chunk = self._chunk[len(part) :]
         self._given += len(part)
+        if self._max_expansion is not None and self._given > max(ALWAYS_BYTES, self._max_expansion * self._taken):
+            self._chunk, self._chunks = b"", iter(())
+            reason = f"the compressed data gives more than {self._max_expansion} times its size, as no capture does; the rest was not read"
+            self._problem(f"{reason} (--max-expansion)", "damaged")
+            self._max_expansion = None
         return len(part)
 
     def _input(self) -> bytes:

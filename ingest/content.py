@@ -21,7 +21,8 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from ..warehouse.errors import CaptureError, SourceVanished
-from .compression import HEAD_BYTES, Decompressing, detect
+from ..warehouse.errors import reason as error_reason
+from .compression import HEAD_BYTES, MAX_EXPANSION, Decompressing, detect
 from .formats.base import PADDING_BYTES, Problem
 
 READ_BYTES = 1 << 20
@@ -293,7 +294,7 @@ class _RawSource:
         except FileNotFoundError as error:
             raise SourceVanished("it was removed while it was read", source=self._name, offset=self._read) from error
         except OSError as error:
-            raise CaptureError(f"reading failed: {error.strerror or error}", source=self._name, offset=self._read) from error
+            raise CaptureError(f"reading failed: {error.strerror or error_reason(error)}", source=self._name, offset=self._read) from error
         self._read += count
         if self._left is not None:
             if count == 0:
@@ -329,6 +330,7 @@ def open_content(
     hash_content: bool = True,
     marks: Collection[int] = (),
     copy: Callable[[memoryview], object] | None = None,
+    max_expansion: int | None = MAX_EXPANSION,
 ) -> Content:
     """Open a capture for reading, whatever it is compressed with.
 
@@ -338,6 +340,7 @@ def open_content(
         hash_content: Whether `Content.digest` is wanted.
         marks: Positions in the content; `Content.digests` will have the digest of what lies before each of them.
         copy: Called with each piece of the content, front to back, all of it by the time that `Content.digest` has returned.
+        max_expansion: See `Decompressing`.
 
     Raises:
         SourceVanished: There is no such file.
@@ -348,11 +351,11 @@ def open_content(
     except FileNotFoundError as error:
         raise SourceVanished("there is no such file", source=name) from error
     except OSError as error:
-        raise CaptureError(f"cannot be opened: {error.strerror or error}", source=name) from error
+        raise CaptureError(f"cannot be opened: {error.strerror or error_reason(error)}", source=name) from error
     raw = _RawSource(file, name)
     try:
         compression = detect(raw.peek(HEAD_BYTES))
-        content_bytes = Decompressing(raw, compression) if compression is not None else raw
+        content_bytes = Decompressing(raw, compression, max_expansion) if compression is not None else raw
     except BaseException:
         file.close()
         raise

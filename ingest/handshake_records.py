@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .formats.base import NO_TIME
+from .handshake_log import MASK
 from .handshake_rules import Handshake
 from .handshake_segments import Segment
 
@@ -64,6 +65,8 @@ def put(records: Records, place: int, handshake: Handshake) -> None:
     values |= _fields(handshake.syn, {"interface_id": "interface_id"})
     for side, source in zip(_SIDES, (handshake.syn, handshake.server), strict=True):
         values |= _fields(source, {f"{side}_isn": "seq"} | {f"{side}_{option}": option for option in _OPTIONS})
+    if handshake.syn is None and handshake.syn_ack is not None:
+        values["client_isn"] = (handshake.syn_ack.ack - 1) & MASK
     for name, value in values.items():
         if value is not None:
             records[name][place] = value

@@ -21,7 +21,8 @@ class Handshake:
 
     Attributes:
         client: The client's side; None when unknown.
-        syn: The first SYN, syn_ack: the first SYN/ACK that acknowledges it or another one of the client, ack: the client's ACK.
+        syn: The first SYN, syn_ack: the first SYN/ACK that acknowledges it or another one of the client, or the first one where no SYN
+            was captured, ack: the client's ACK.
         server: The SYN/ACK that tells the server's initial sequence number and options.
         last_ns: Time of the last segment of the handshake.
     """
@@ -78,7 +79,7 @@ def examine(kept: Sequence[Segment]) -> Handshake:
         status=exchange.status(),
         client=exchange.client,
         syn=exchange.syn,
-        syn_ack=exchange.syn_ack,
+        syn_ack=exchange.syn_ack if exchange.syn is not None else exchange.any_syn_ack,
         ack=exchange.ack,
         server=exchange.syn_ack or exchange.any_syn_ack,
         initial_rtt_ns=initial_rtt(segments),
@@ -148,7 +149,14 @@ class _Exchange:
             self.client = self.syn.side
             self._follow(self.client)
         elif self.any_syn_ack is not None:
-            self.client = not self.any_syn_ack.side
+            self._follow_syn_ack(self.any_syn_ack)
+
+    def _follow_syn_ack(self, syn_ack: Segment) -> None:
+        """What a SYN/ACK tells where the SYN before it was not captured."""
+        self.client = not syn_ack.side
+        later = self.segments[self.segments.index(syn_ack) + 1 :]
+        own = (segment for segment in later if segment.side == self.client and segment.is_ack and not segment.is_rst)
+        self.ack = next((segment for segment in own if segment.may_acknowledge(syn_ack)), None)
 
     def _follow(self, client: bool) -> None:  # noqa: FBT001
         syns: list[Segment] = []

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..warehouse import originals
-from ..warehouse.errors import CaptureError, SourceVanished
+from ..warehouse.errors import CaptureError, SourceVanished, WarehouseError
 from ..warehouse.locations import Location
 from ..warehouse.staging import DataFile, StagedWriter
 from .capture import Ingested, Options, failed_row, ingest_content
+from .compression import MAX_EXPANSION
 from .content import open_content
 from .decode import DECODER_VERSION
 from .memory import keep_small
@@ -27,6 +28,7 @@ from .sessions import session_of
 from .sources import Source, find_sources
 
 if TYPE_CHECKING:
+    from ..warehouse.compaction import Compacted
     from ..warehouse.store import KnownCaptures, Warehouse
 
 CHUNK_BYTES = 128 << 20
@@ -35,6 +37,10 @@ CHUNK_CAPTURES = 256
 """... or this number."""
 THREADED_BYTES = 8 << 20
 """Captures from this size on, and streams, are decoded and encoded by several threads; for less they do not pay."""
+
+
+TOLD = ("source_uri", "file_name", "host", "vm", "resource_group", "subscription_id", "packets_pruned_ns")
+"""Columns of `captures` that do not come from the content, and that a capture keeps when it is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +95,17 @@ class CaptureResult:
 
 @dataclass(slots=True)
 class IngestReport:
-    """What became of all sources, in the order in which they were done."""
+    """What became of all sources, in the order in which they were done.
+
+    Attributes:
+        results: One per source.
+        compacted: What was compacted at the end, because the warehouse had come to have many small files.
+        trouble: Why that could not be done, or None; the captures are in all the same.
+    """
 
     results: list[CaptureResult] = field(default_factory=list)
+    compacted: list[Compacted] = field(default_factory=list)
+    trouble: str | None = None
 
     @property
     def failed(self) -> list[CaptureResult]:
@@ -113,6 +127,7 @@ class ChunkResult:
     results: list[CaptureResult] = field(default_factory=list)
     ingest_ids: list[int | None] = field(default_factory=list)
     beginnings: dict[int, dict[str, bool]] = field(default_factory=dict)
+    instead_of: dict[int, int] = field(default_factory=dict)
     file_bytes: int = 0
 
 
@@ -125,6 +140,7 @@ def ingest(
     jobs: int = 1,
     recursive: bool = True,
     keep_originals: bool = False,
+    max_expansion: int | None = MAX_EXPANSION,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Ingest captures; what is already in the warehouse is recognised by content and skipped.
@@ -137,6 +153,7 @@ def ingest(
         jobs: Processes that read captures side by side.
         recursive: Whether folders are searched with their sub-folders.
         keep_originals: Whether the captures themselves are kept in the warehouse, too.
+        max_expansion: How many times its size a compressed capture may give; None for whatever it gives.
         progress: Called from time to time in this process.
 
     Returns:
@@ -147,7 +164,7 @@ def ingest(
         WarehouseError: The rows could not be committed.
     """
     found = find_sources(sources, recursive=recursive)
-    return ingest_sources(warehouse, found, Options(host, dict(tags or {}), keep_originals), jobs=jobs, progress=progress)
+    return ingest_sources(warehouse, found, Options(host, dict(tags or {}), keep_originals, max_expansion), jobs=jobs, progress=progress)
 
 
 def ingest_sources(
@@ -181,7 +198,7 @@ def ingest_sources(
     tracker = _Tracker(len(found), progress)
     report = IngestReport()
     for chunk in _run(warehouse, chunks, known, options, jobs, tracker):
-        commit = warehouse.commit(chunk.files, chunk.captures, beginnings=chunk.beginnings)
+        commit = warehouse.commit(chunk.files, chunk.captures, instead_of=chunk.instead_of, beginnings=chunk.beginnings)
         late = set(commit.already_present)
         results = [
             # Another writer, or another file of this run, brought the same capture first.
@@ -193,7 +210,20 @@ def ingest_sources(
         tracker.done(chunk)
         if committed is not None:
             committed(results)
+    if any(not result.already_present for result in report.results):
+        _compact(warehouse, report)
     return report
+
+
+def _compact(warehouse: Warehouse, report: IngestReport) -> None:
+    """Merge small files when there are many. What was ingested is in whatever comes of it."""
+    from ..warehouse.compaction import compact, is_due
+
+    try:
+        if is_due(warehouse.snapshot()):
+            report.compacted = compact(warehouse)
+    except WarehouseError as error:
+        report.trouble = str(error)
 
 
 def _drop_originals(warehouse: Warehouse, known: KnownCaptures, replaced: Collection[int]) -> None:
@@ -339,7 +369,11 @@ class _ChunkReader:
             if present is not None:
                 return present, None
             ingested = self._ingest(source)
-            warning = _add_session(source, ingested.row)
+            warning = None
+            if source.again is not None:
+                self._take_over(source, source.again, ingested.row)
+            else:
+                warning = _add_session(source, ingested.row)
             return replace(_result(source, ingested), warning=warning), ingested.row
         except SourceVanished as error:
             return CaptureResult(source.display, None, "vanished", 0, error.message), None
@@ -357,9 +391,12 @@ class _ChunkReader:
         with ExitStack() as stack:
             keeper = stack.enter_context(originals.OriginalWriter(self._root)) if self._options.keep_originals else None
             copy = keeper.write if keeper is not None else None
-            content = stack.enter_context(open_content(source.open(), name=source.display, marks=marks, copy=copy))
+            limit = None if _is_original(source) else self._options.max_expansion
+            opened = open_content(source.open(), name=source.display, marks=marks, copy=copy, max_expansion=limit)
+            content = stack.enter_context(opened)
             pool = self._pool if _is_large(source) else None
-            ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool)
+            keep_packets = source.again is None or source.again["packets_pruned_ns"] is None
+            ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool, keep_packets=keep_packets)
             if keeper is not None and ingested.row["format"] is not None:
                 keeper.keep(ingested.row["capture_id"])
         self.chunk.beginnings[ingested.row["ingest_id"]] = {
@@ -369,10 +406,25 @@ class _ChunkReader:
         }
         return ingested
 
+    def _take_over(self, source: Source, before: Mapping[str, Any], row: dict[str, Any]) -> None:
+        """Let a capture that was read once more take the place of its earlier row, with what people have said about it.
+
+        Raises:
+            CaptureError: The place holds another content now.
+        """
+        if row["capture_id"] != before["capture_id"]:
+            raise CaptureError("it is not the capture any more that was ingested; `caphouse ingest` reads what is there now")
+        row.update({name: before[name] for name in TOLD})
+        if _is_original(source):  # packed in its own way
+            row.update({name: before[name] for name in ("compression", "file_bytes", "modified_ns")})
+        row["capture_filter"] = row["capture_filter"] or before["capture_filter"]
+        row["tags"] = dict(before["tags"])
+        self.chunk.instead_of[row["ingest_id"]] = before["ingest_id"]
+
     def _defect(self, source: Source, error: Exception) -> tuple[CaptureResult, dict[str, Any] | None]:
         """The result for a capture that this program fails on. Rows written so far stay without a row of `captures`: they do not exist."""
         message = f"cannot be decoded, which is a defect of caphouse ({type(error).__name__}: {error}); please report it"
-        capture_id = None if source.is_stream else _digest(source)
+        capture_id = None if source.is_stream or source.again is not None else _digest(source, self._options.max_expansion)
         if capture_id is None:
             return CaptureResult(source.display, None, "damaged", 0, message), None
         row = failed_row(source, capture_id, message, self._options)
@@ -380,9 +432,9 @@ class _ChunkReader:
 
     def _recognise(self, source: Source) -> CaptureResult | None:
         """The result for a capture that the warehouse has. Content is hashed beforehand only when some capture had the same size."""
-        if source.is_stream or source.file_bytes is None or not self._known.may_have(source.file_bytes):
+        if source.again is not None or source.is_stream or source.file_bytes is None or not self._known.may_have(source.file_bytes):
             return None
-        capture_id = _digest(source)
+        capture_id = _digest(source, self._options.max_expansion)
         if not self._known.has(capture_id, DECODER_VERSION):
             return None
         if self._options.keep_originals:
@@ -393,7 +445,11 @@ class _ChunkReader:
         """Keep the original of a capture that was ingested without it."""
         if self._known.by_content[capture_id].status in {"empty", "unsupported"} or originals.exists(self._root, capture_id):
             return
-        with originals.OriginalWriter(self._root) as keeper, open_content(source.open(), name=source.display, copy=keeper.write) as content:
+        limit = self._options.max_expansion
+        with (
+            originals.OriginalWriter(self._root) as keeper,
+            open_content(source.open(), name=source.display, copy=keeper.write, max_expansion=limit) as content,
+        ):
             if content.digest() == capture_id:
                 keeper.keep(capture_id)
 
@@ -403,8 +459,13 @@ class _ChunkReader:
             self._progress(self._packets)
 
 
-def _digest(source: Source) -> str:
-    with open_content(source.open(), name=source.display) as content:
+def _is_original(source: Source) -> bool:
+    """Whether a capture that is read again comes from the warehouse itself."""
+    return source.again is not None and source.location is not None and source.location.uri != source.uri
+
+
+def _digest(source: Source, max_expansion: int | None) -> str:
+    with open_content(source.open(), name=source.display, max_expansion=max_expansion) as content:
         return content.digest()
 
 

@@ -20,12 +20,12 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from ..warehouse.errors import CaptureError, SourceVanished, UsageError
+from ..warehouse.errors import CaptureError, SourceVanished, UsageError, reason
 from ..warehouse.locations import Entry, Location
 from ..warehouse.originals import IS_ORIGINAL
 from .companions import companions, names_beside, with_local_companions
@@ -99,6 +99,7 @@ class Source:
         problem: Why it cannot be read; `open` raises it.
         beside: JSON files beside it that may say how it was captured.
         growing: Whether it is known that more will be written to it.
+        again: The row of `captures` that was made of it before, when it is to be read once more in its place.
     """
 
     uri: str
@@ -111,6 +112,7 @@ class Source:
     problem: str | None = None
     beside: tuple[Entry, ...] = ()
     growing: bool = False
+    again: Mapping[str, Any] | None = None
 
     @property
     def file_name(self) -> str:
@@ -327,7 +329,7 @@ def _unreachable(path: str, error: OSError) -> str:
 
 def _reason(error: OSError) -> str:
     """The system's own words without the number and the path, which the message has already."""
-    return (error.strerror or str(error)).lower() if error.errno is not None else str(error)
+    return (error.strerror or str(error)).lower() if error.errno is not None else reason(error)
 
 
 def _shown(path: str) -> str:

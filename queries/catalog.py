@@ -211,6 +211,11 @@ def describe_column(relation: str, column: str) -> Doc | None:
     return view(relation).column(column) if relation in _folder("views") else None
 
 
+def counts_twice(definition: Definition) -> bool:
+    """Whether what it counts may be in several captures of one host, so that counting everything once makes a difference."""
+    return not {"traffic", "_connections"}.isdisjoint(in_order(definition.needs))
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """The tables and views that the named ones need, themselves included, each after all that it reads."""
     ordered: dict[str, None] = {}

@@ -6,7 +6,7 @@ Creating one costs a few milliseconds, because DuckDB looks into all that it rea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     import duckdb
 
 EVERYTHING = Scope()
+
+_PARTS = ("_whole_minutes", "_edge_packets")
+"""What `traffic` is made of when a time is asked for."""
+
+_HEAVY = frozenset({"traffic", "_traffic_all", "_traffic_once", "_duplicate_packets"})
+"""Views that are worth being kept when they are read more than once."""
+
+_ONCE = {"traffic": "_traffic_once", "_connections": "_connections_once"}
+"""Views that count everything once when that is asked for, and those that take their place then."""
+
+_SLACK_NS = 100_000
+"""Copies of one packet are stamped within this time; `_duplicate_packets` says so, too."""
 
 _ROW_TIMES = {"packets": "ts_ns", "handshakes": "first_ts_ns"}
 
@@ -63,7 +75,7 @@ class Definitions:
 
     def ensure(self, names: Iterable[str]) -> None:
         """Creates those of the named tables and views, and of what they read, that are not there yet."""
-        for name, sql in self._selects(names):
+        for name, sql in self._selects(names).items():
             if name not in self._defined:
                 self._connection.execute(f"create {self._temporary}view {name} as {sql}")
                 self._defined.add(name)
@@ -75,33 +87,54 @@ class Definitions:
         the same files each read their own few columns, which takes less time and far less memory than to keep all rows in between;
         but the traffic of a time range takes joins to make, and is kept.
         """
-        selects = list(self._selects(names))
+        selects = self._selects(names)
         if not selects:
             return sql
-        texts = [select for _, select in selects] + [sql]
+        texts = [*selects.values(), sql]
         steps = []
-        for name, select in selects:
+        for name, select in selects.items():
             keep = ""
-            if name in BY_NAME or name == "traffic":
+            if name in BY_NAME or name in _HEAVY:
                 read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
-                keep = "not materialized " if not self._scope.timed else "materialized " if read > 1 else ""
+                whole = not self._scope.timed and not self._scope.deduplicate
+                keep = "not materialized " if whole else "materialized " if read > 1 else ""
             steps.append(f"{name} as {keep}({select})")
         own = sql.removeprefix("with ")
         return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
 
-    def _selects(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    def _selects(self, names: Iterable[str]) -> dict[str, str]:
         """Names and SELECTs of the named tables and views and of what they read, in order of need; `captures` is there already."""
-        for name in catalog.in_order(names):
-            if name == "captures":
-                continue
-            if name in BY_NAME:
-                yield name, self._table(name)
-            elif name == "traffic" and self._scope.timed:
-                for part in ("_whole_minutes", "_edge_packets"):
-                    yield part, self._table(part)
-                yield name, catalog.view("_traffic_between").sql
+        selects: dict[str, str] = {}
+
+        def add(name: str) -> None:
+            if name == "captures" or name in selects:
+                return
+            if self._scope.deduplicate and name in _ONCE:
+                if name == "traffic":
+                    selects["_traffic_all"] = self._select(name, add)
+                once = catalog.view(_ONCE[name])
+                for needed in catalog.in_order(once.needs):
+                    if needed != name:
+                        add(needed)
+                selects[name] = once.sql
             else:
-                yield name, catalog.view(name).sql
+                selects[name] = self._select(name, add)
+
+        for name in catalog.in_order(names):
+            add(name)
+        return selects
+
+    def _select(self, name: str, add: Callable[[str], None]) -> str:
+        """The SELECT of a table or view; `add` is told of the parts that it needs in this scope."""
+        if name in BY_NAME or name in _PARTS:
+            return self._table(name)
+        if name == "_overlapping_packets":
+            return self._overlapping()
+        if name == "traffic" and self._scope.timed:
+            for part in _PARTS:
+                add(part)
+            return catalog.view("_traffic_between").sql
+        return catalog.view(name).sql
 
     def _table(self, name: str) -> str:
         """Returns the SELECT of a table in this scope, or of one of the two parts of `traffic` in a time range."""
@@ -120,6 +153,20 @@ class Definitions:
         if scope.timed and name in _ROW_TIMES:
             return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds]))
         return relations.live_rows(BY_NAME[name], files.of(name))
+
+    def _overlapping(self) -> str:
+        """Returns the SELECT of the packets of captures that overlap others; few files are read for it, mostly none."""
+        pairs = self._connection.sql(catalog.view("overlapping_captures").sql)
+        found = pairs.project("ingest_id, earlier_ingest_id, start_ts_ns, end_ts_ns").fetchall()
+        table, scope = BY_NAME["packets"], self._scope
+        if not found:
+            return relations.live_rows(table, [])
+        ingest_ids = sorted({ingest_id for row in found for ingest_id in row[:2]})
+        first, stop = min(row[2] for row in found) - _SLACK_NS, max(row[3] for row in found) + _SLACK_NS + 1
+        bounds = (max(first, scope.since_ns or first), min(stop, scope.until_ns or stop))
+        of_them = f"ingest_id in ({', '.join(map(str, ingest_ids))})"
+        chosen = self._files.of("packets", [bounds], ingest_ids)
+        return relations.live_rows(table, chosen, f"{of_them} and {relations.within('ts_ns', [bounds])}")
 
     def _define_captures(self, snapshot: Snapshot) -> None:
         """Creates `captures` with the scope's captures: a view, because most questions need few of its many columns."""
@@ -170,9 +217,10 @@ class _Files:
             self._ingest_ids = [ingest_id for ingest_id, _ in rows]
             self._days = {day for _, day in rows}
 
-    def of(self, table: str, ranges_ns: Sequence[Range] = ((None, None),)) -> list[str]:
-        """Files of the table that may hold rows of the scope's captures in one of the ranges."""
-        files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=self._ingest_ids, days=self._days) for bounds in ranges_ns)
+    def of(self, table: str, ranges_ns: Sequence[Range] = ((None, None),), ingest_ids: Collection[int] | None = None) -> list[str]:
+        """Files of the table that may hold rows of these of the scope's captures, or of all of them, in one of the ranges."""
+        wanted = self._ingest_ids if ingest_ids is None else ingest_ids
+        files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=wanted, days=self._days) for bounds in ranges_ns)
         return list(dict.fromkeys(chain.from_iterable(files)))
 
 

@@ -9,7 +9,11 @@ The files of a report are chosen from the warehouse's log before DuckDB opens an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -36,8 +40,12 @@ class Source(Protocol):
         ...
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Opens an empty DuckDB in memory that fetches nothing and sees no Python variable."""
+def connect(spill: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Opens an empty DuckDB in memory that fetches nothing and sees no Python variable.
+
+    Args:
+        spill: Folder for what does not fit into memory; None for nothing that may not fit.
+    """
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -45,6 +53,7 @@ def connect() -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
+            "temp_directory": spill or "",
         },
     )
     connection.execute("set global TimeZone = 'UTC'")
@@ -81,6 +90,8 @@ class Session:
             held = self.__dict__.pop(name, None)
             if held is not None:
                 (held[0] if name == "_free" else held).close()
+        if "_spill" in self.__dict__:
+            self.__dict__.pop("_spill")[1]()
 
     def refresh(self) -> None:
         """Moves on to the warehouse as it is now."""
@@ -88,13 +99,19 @@ class Session:
         self._snapshot = self._warehouse.snapshot()
 
     @cached_property
+    def _spill(self) -> tuple[str, Callable[[], object]]:
+        """Folder for what does not fit into memory, which only this user can read, and what removes it."""
+        folder = tempfile.mkdtemp(prefix="caphouse-")
+        return folder, weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
-        return connect()
+        return connect(self._spill[0])
 
     @cached_property
     def _free(self) -> tuple[duckdb.DuckDBPyConnection, Definitions]:
         """The connection for free SQL, and the names on it."""
-        connection = connect()
+        connection = connect(self._spill[0])
         definitions = Definitions(connection, self._snapshot, self._scope, temporary=False)
         if self._sandbox is not None:
             connection.execute(f"set allowed_directories = [{relations.quoted(self._sandbox)}]")
@@ -161,6 +178,7 @@ class Session:
         until: str | int | None = None,
         host: str | Sequence[str] = (),
         capture: str | Sequence[str] = (),
+        deduplicate: bool = False,
         **params: object,
     ) -> duckdb.DuckDBPyRelation:
         """Runs a report.
@@ -171,6 +189,8 @@ class Session:
             until: Only packets before this instant.
             host: Only captures of this host, or of these.
             capture: Only this capture, or these: prefix of the capture_id, file name or source URI.
+            deduplicate: Count packets that several captures of one host have (see the view `duplicates`) and connections that go on in
+                another capture (`stitched_handshakes`) once.
             params: The report's own parameters.
 
         Returns:
@@ -179,12 +199,25 @@ class Session:
         Raises:
             UsageError: There is no such report, parameter, host or capture, or a value makes no sense.
         """
-        scope = Scope.of(since, until, host, capture)
+        scope = replace(Scope.of(since, until, host, capture), deduplicate=deduplicate)
         definition = catalog.report(name)
         values = bind(definition, params)
         connection = self._database.cursor()
         definitions = Definitions(connection, self._snapshot, scope, temporary=True)
         return connection.sql(definitions.around(definition.sql, definition.needs), params=values or None)
+
+    def uncompared(self) -> str | None:
+        """What counting everything once cannot see to in this warehouse, in a sentence; None when it sees to all."""
+        connection = self._database.cursor()
+        Definitions(connection, self._snapshot, EVERYTHING, temporary=True).ensure(["overlapping_captures"])
+        rows = connection.sql(
+            "select (select count(*) from captures where host is null and packets > 0),"
+            " (select count(distinct ingest_id) from overlapping_captures where not comparable)"
+        ).fetchall()
+        unknown, pruned = rows[0]
+        parts = [f"{unknown:,} of no known host (ingest them with --host)"] if unknown else []
+        parts += [f"{pruned:,} whose packets, or those of the capture beside them, are pruned"] if pruned else []
+        return f"captures that are not compared with others and count in full: {' and '.join(parts)}" if parts else None
 
     def scoped(self, needs: Sequence[str], scope: Scope) -> duckdb.DuckDBPyConnection:
         """Returns a connection of its own on which the needed tables and views hold what `scope` asks for, and no more.

@@ -57,18 +57,40 @@ def columns(name: str) -> pa.Table:
     return _table(("column", "type", "unit", "description"), rows)
 
 
+def summary() -> str:
+    """All tables, views and reports by name and what they are about, for the README."""
+    lines = ["| table or view | rows |", "|---|---|"]
+    lines += [
+        f"| [`{row['name']}`](docs/reference.md#{row['kind']}-{row['name']}) | {_cell(row['description'])} |"
+        for row in relations().to_pylist()
+    ]
+    lines += ["", "| report | question | own options |", "|---|---|---|"]
+    lines += [f"| `{row['name']}` | {_cell(row['title'])} | {_cell(row['options'])} |" for row in reports().to_pylist()]
+    return "\n".join(lines) + "\n"
+
+
 def markdown() -> str:
-    """The reference of all tables, views and reports, for the README."""
+    """The reference of all tables, views and reports, with every column."""
     parts = []
     for name in catalog.public_names():
         rows = columns(name).to_pylist()
         kind = "Table" if name in BY_NAME else "View"
-        parts += [f"#### {kind} `{name}`", "", description(name), "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        parts += [f"## {kind} `{name}`", "", description(name), "", "| column | type | unit | meaning |", "|---|---|---|---|"]
         parts += [f"| `{row['column']}` | {row['type']} | {row['unit'] or ''} | {_cell(row['description'] or '')} |" for row in rows]
         parts.append("")
-    parts += ["#### Reports", "", "| report | question | own options |", "|---|---|---|"]
-    parts += [f"| `{row['name']}` | {_cell(row['title'])} | {row['options']} |" for row in reports().to_pylist()]
-    return "\n".join(parts) + "\n"
+    for name in catalog.report_names():
+        report = catalog.report(name)
+        parts += [f"## Report `{name}`", "", f"{report.title}. {report.description}", ""]
+        if report.parameters:
+            parts += ["| option | type | meaning |", "|---|---|---|"]
+            parts += [f"| `{own.option}` | {own.type} | {_cell(_with_default(own))} |" for own in report.parameters]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def _with_default(parameter: catalog.Parameter) -> str:
+    choices = f" One of {', '.join(parameter.choices)}." if parameter.choices else ""
+    return f"{parameter.help}{choices}{'' if parameter.default is None else f' When not given: {parameter.default}.'}"
 
 
 def _cell(text: str) -> str:

@@ -54,12 +54,14 @@ class Scope:
         until_ns: Only packets before this instant; None is no bound.
         hosts: Only captures of these hosts; empty is all.
         captures: Only these captures, each a prefix of a capture_id, a file name or a source URI; empty is all.
+        deduplicate: Whether packets and connections that are in several captures of one host count once.
     """
 
     since_ns: int | None = None
     until_ns: int | None = None
     hosts: tuple[str, ...] = ()
     captures: tuple[str, ...] = ()
+    deduplicate: bool = False
 
     @classmethod
     def of(cls, since: str | int | None, until: str | int | None, host: str | Sequence[str], capture: str | Sequence[str]) -> Scope:

@@ -21,6 +21,7 @@ from caphouse.queries import reference
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+REFERENCE_PAGE = ROOT / "docs" / "reference.md"
 BLOCK = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REFERENCE = re.compile(r"(<!-- reference: begin[^\n]*-->\n).*(<!-- reference: end -->)", re.DOTALL)
 TABLES = re.compile(r"caphouse (report|sql|captures|schema)\b(?!.*--format)")
@@ -85,12 +86,23 @@ def written_anew(text: str) -> str:
             text = BLOCK.sub(lambda block: run(block, Path(folder), names), text)
         finally:
             os.chdir(here)
-    content: Callable[[re.Match[str]], str] = lambda marks: f"{marks[1]}\n{reference.markdown()}\n{marks[2]}"  # noqa: E731
+    content: Callable[[re.Match[str]], str] = lambda marks: f"{marks[1]}\n{reference.summary()}\n{marks[2]}"  # noqa: E731
     return REFERENCE.sub(content, text)
+
+
+def full_reference() -> str:
+    """What docs/reference.md should hold."""
+    return (
+        "# Tables, views and reports\n\n"
+        "Written by `make readme`. `caphouse schema` shows the same on a terminal. Times are UTC; NULL is absent or not computable; every\n"
+        "table has `ingest_id`, by which the rows of one capture belong together.\n\n"
+        f"{reference.markdown()}"
+    )
 
 
 if __name__ == "__main__":
     old = README.read_text(encoding="utf-8")
     new = written_anew(old)
     README.write_text(new, encoding="utf-8")
+    REFERENCE_PAGE.write_text(full_reference(), encoding="utf-8")
     sys.stderr.write("README.md is as it was.\n" if old == new else "README.md was written anew.\n")

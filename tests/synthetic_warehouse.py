@@ -166,9 +166,9 @@ def stage(warehouse: Warehouse, captures: list[Synthetic]) -> list[DataFile]:
         return writer.finish()
 
 
-def ingest(warehouse: Warehouse, captures: list[Synthetic], *, replace: bool = False) -> CommitResult:
+def ingest(warehouse: Warehouse, captures: list[Synthetic], *, instead_of: Mapping[int, int] | None = None) -> CommitResult:
     """Write and commit some captures."""
-    return warehouse.commit(stage(warehouse, captures), [item.row for item in captures], replace=replace)
+    return warehouse.commit(stage(warehouse, captures), [item.row for item in captures], instead_of=instead_of)
 
 
 def read(uri: str, columns: list[str] | None = None) -> pa.Table:

@@ -22,6 +22,18 @@ def test_outputs_and_reference_are_true() -> None:
     assert now == TEXT, "\n".join(difference)
 
 
+def test_the_reference_of_all_columns_is_true() -> None:
+    """`make readme` writes it anew."""
+    assert readme.REFERENCE_PAGE.read_text(encoding="utf-8") == readme.full_reference()
+
+
+def test_links_into_the_reference_find_their_heading() -> None:
+    headings = re.findall(r"^## (\w+) `([\w-]+)`$", readme.full_reference(), re.MULTILINE)
+    links = re.findall(r"\(docs/reference.md#([\w-]+)\)", TEXT)
+    assert len(links) > 20
+    assert set(links) <= {f"{kind.lower()}-{name}" for kind, name in headings}
+
+
 def test_blocks_are_run() -> None:
     """The check above would not notice a block that it overlooks."""
     kinds = re.findall(r"^```(\w+)$", TEXT, re.MULTILINE)

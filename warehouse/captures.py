@@ -203,7 +203,11 @@ class Plan:
 
 
 def decide(
-    state: CapturesState, offered: Sequence[KnownCapture], *, replace: bool, beginnings: Mapping[int, Mapping[str, bool]] | None = None
+    state: CapturesState,
+    offered: Sequence[KnownCapture],
+    *,
+    instead_of: Mapping[int, int] | None = None,
+    beginnings: Mapping[int, Mapping[str, bool]] | None = None,
 ) -> Plan:
     """What to do with each capture, given what is there; the arguments are those of `Warehouse.commit`."""
     by_content = {known.capture_id: known for known in state}
@@ -213,11 +217,18 @@ def decide(
     for capture in offered:
         there = by_content.get(capture.capture_id)
         same_place = places.get(capture.source_uri, []) if capture.source_uri is not None else []
+        earlier = (instead_of or {}).get(capture.ingest_id)
         if there is not None and there.ingest_id == capture.ingest_id:
             plan.done.append(capture)
-        elif capture.capture_id in batch or (there is not None and not replace and _serves(there, capture)):
+        elif earlier is not None:
+            if there is not None and there.ingest_id == earlier and there.packets_pruned_ns == capture.packets_pruned_ns:
+                plan.add.append(capture)
+                plan.replace.add(earlier)
+            else:  # forgotten, pruned or read again by somebody else meanwhile: what they did holds
+                plan.present.append(capture)
+        elif capture.capture_id in batch or (there is not None and _serves(there, capture)):
             plan.present.append(capture)
-        elif not replace and any(_has_outgrown(known, capture) for known in same_place):
+        elif any(_has_outgrown(known, capture) for known in same_place):
             plan.present.append(capture)  # another writer has read more of the same file meanwhile
         else:
             batch.add(capture.capture_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.exceptions import DeltaError
 
+from . import originals
 from .captures import select
 from .compaction import Compacted, compact, row_groups
 from .errors import UsageError, WarehouseError, reason
@@ -48,7 +49,7 @@ class Vacuumed:
     bytes: int
 
 
-def prune(warehouse: Warehouse, before_ns: int, *, packets_only: bool = False, jobs: int = 1) -> Pruned:
+def prune(warehouse: Warehouse, before_ns: int, *, packets_only: bool = False, with_originals: bool = False, jobs: int = 1) -> Pruned:
     """Remove captures that ended long ago.
 
     Args:
@@ -56,17 +57,24 @@ def prune(warehouse: Warehouse, before_ns: int, *, packets_only: bool = False, j
         before_ns: Captures whose last packet is earlier go (nanoseconds since the epoch); a capture without times goes by when it was
             ingested.
         packets_only: Remove only their rows of `packets`: handshakes, flows and rollups stay, so that history survives cheaply.
+        with_originals: Remove originals with the packets. Where a capture goes as a whole, its original goes anyway.
         jobs: Partitions that are written at a time.
     """
     captures = warehouse.snapshot([]).captures
     end = pc.coalesce(captures["last_ts_ns"], captures["ingested_ns"])
     old = captures.filter(pc.less(end, before_ns))
     if packets_only:
+        if with_originals:
+            _remove_originals(warehouse, old["capture_id"].to_pylist(), standing=())
         old = old.filter(pc.and_(pc.is_null(old["packets_pruned_ns"]), pc.greater(old["packets"], 0)))
     ids = old["ingest_id"].to_pylist()
     if not ids:
         return Pruned(0, [])
-    count = warehouse.amend(ids, "packets_pruned_ns", time.time_ns()) if packets_only else warehouse.remove(ids)
+    if packets_only:
+        count = warehouse.amend(ids, "packets_pruned_ns", time.time_ns())
+    else:
+        count = warehouse.remove(ids)
+        _remove_originals(warehouse, old["capture_id"].to_pylist(), standing=warehouse.known().by_content)
     return Pruned(count, compact(warehouse, dates=set(old["date"].to_pylist()), forgotten=ids, jobs=jobs))
 
 
@@ -96,7 +104,7 @@ def find_captures(snapshot: Snapshot, text: str) -> pa.Table:
 
 
 def forget(warehouse: Warehouse, texts: Iterable[str], *, jobs: int = 1) -> Pruned:
-    """Remove captures, with all their rows. The files that held them are removed by the next vacuum.
+    """Remove captures, with all their rows and originals. The files that held the rows are removed by the next vacuum.
 
     Args:
         warehouse: The warehouse.
@@ -113,11 +121,19 @@ def forget(warehouse: Warehouse, texts: Iterable[str], *, jobs: int = 1) -> Prun
     captures = pa.concat_tables(found)
     ids = captures["ingest_id"].to_pylist()
     count = warehouse.remove(ids)
+    _remove_originals(warehouse, captures["capture_id"].to_pylist(), standing=warehouse.known().by_content)
     return Pruned(count, compact(warehouse, dates=set(captures["date"].to_pylist()), forgotten=ids, jobs=jobs))
 
 
+def _remove_originals(warehouse: Warehouse, capture_ids: Iterable[str], *, standing: Container[str]) -> None:
+    """Remove the originals of captures, except those that are in the warehouse by another ingest."""
+    for capture_id in capture_ids:
+        if capture_id not in standing:
+            originals.remove(warehouse.root, capture_id)
+
+
 def vacuum(warehouse: Warehouse, *, retention_hours: int = RETENTION_HOURS, dry_run: bool = False) -> Vacuumed:
-    """Remove files that are no part of any table any more, or never became one.
+    """Remove files that are no part of any table any more, or never became one, and originals of captures that are not there.
 
     Args:
         warehouse: The warehouse.
@@ -149,6 +165,12 @@ def vacuum(warehouse: Warehouse, *, retention_hours: int = RETENTION_HOURS, dry_
             raise WarehouseError(f"{folder}: cannot be cleaned: {reason(error)}") from error
         files += [location.uri for location in going]
         size += sum(sizes.get(location.path, 0) for location in going)
+    try:
+        left = originals.sweep(warehouse.root, warehouse.known().by_content, age_seconds=retention_hours * 3600, dry_run=dry_run)
+    except OSError as error:
+        raise WarehouseError(f"{warehouse.root.join(originals.FOLDER)}: cannot be cleaned: {reason(error)}") from error
+    files += [entry.location.uri for entry in left]
+    size += sum(entry.size for entry in left)
     return Vacuumed(files, size)
 
 

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Self, cast
 
 from blake3 import blake3
 
-from .errors import WarehouseError
+from .errors import WarehouseError, reason
 
 if TYPE_CHECKING:
     from .locations import Entry, Location
@@ -29,6 +29,8 @@ FOLDER = "originals"
 
 IS_ORIGINAL = re.compile(r"(?:^|/)originals/[0-9a-f]{2}/[0-9a-f]{64}\.zst$")
 """Paths of originals: what is found by it in a folder of captures is in the warehouse already."""
+
+IS_CAPTURE_ID = re.compile(r"[0-9a-f]{64}")
 
 LEVEL = 2
 """Level of zstd: as fast as level 1 on captures, 300 MB/s on one core, and a quarter smaller; level 3 takes twice the time."""
@@ -43,7 +45,12 @@ def location(root: Location, capture_id: str) -> Location:
     Args:
         root: The warehouse.
         capture_id: BLAKE3 of the content, 64 hex digits.
+
+    Raises:
+        WarehouseError: It is something else, which as a path might lead anywhere.
     """
+    if not IS_CAPTURE_ID.fullmatch(capture_id):
+        raise WarehouseError(f"{root}: {capture_id!r} is no capture_id.")
     return root.join(FOLDER, capture_id[:2], f"{capture_id}.zst")
 
 
@@ -66,7 +73,7 @@ def open_original(root: Location, capture_id: str) -> BinaryIO | None:
             return None
         packed = Path(place.path).open("rb") if place.is_local else place.open_input()  # noqa: SIM115 - closed with the reader
     except OSError as error:
-        raise WarehouseError(f"{place}: the original cannot be read: {error}") from error
+        raise WarehouseError(f"{place}: the original cannot be read: {reason(error)}") from error
     return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(packed, closefd=True))
 
 

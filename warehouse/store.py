@@ -189,7 +189,7 @@ class Warehouse:
         files: Sequence[DataFile],
         captures: Sequence[Mapping[str, object]],
         *,
-        replace: bool = False,
+        instead_of: Mapping[int, int] | None = None,
         beginnings: Mapping[int, Mapping[str, bool]] | None = None,
     ) -> CommitResult:
         """Make captures count.
@@ -200,7 +200,8 @@ class Warehouse:
         Args:
             files: Data files with the captures' rows, from `StagedWriter.finish`, of any number of processes.
             captures: Rows of `captures`: stored columns by name; what is left out is NULL.
-            replace: Replace captures that are there, whatever their decoder version.
+            instead_of: By `ingest_id` of a capture: that of the same capture's row whose place it takes, whatever its decoder version.
+                Where that row is not there any more, or its packets were pruned meanwhile, the capture is not added.
             beginnings: By `ingest_id` of a capture and `capture_id` of what was read from the same place before: whether this is how
                 the capture begins, byte for byte. What is, is replaced, whatever it was taken for then; what is not, stays.
 
@@ -215,7 +216,7 @@ class Warehouse:
         offered = known_captures(rows)
 
         def decision(state: CapturesState) -> Decision:
-            plan = decide(state, offered, replace=replace, beginnings=beginnings)
+            plan = decide(state, offered, instead_of=instead_of, beginnings=beginnings)
             return plan, select(rows, {capture.ingest_id for capture in plan.add})
 
         state = self.captures_state()

@@ -11,8 +11,10 @@ from itertools import chain
 
 import pyarrow as pa
 
+from . import originals
 from .compaction import row_groups
 from .errors import WarehouseError
+from .locations import Entry
 from .schema import Table
 from .snapshot import Snapshot
 from .staging import is_unharmed
@@ -25,7 +27,8 @@ class Finding:
     """Something that is not as it should be.
 
     Attributes:
-        kind: 'missing-file', 'damaged-file', 'wrong-size', 'wrong-rows', 'receipt', 'duplicate' or 'orphan-rows'.
+        kind: 'missing-file', 'damaged-file', 'wrong-size', 'wrong-rows', 'receipt', 'duplicate', 'damaged-original', 'orphan-rows' or
+            'orphan-files'.
         damage: False for what costs only space.
         table: Name of the table.
         what: The file or the capture.
@@ -73,7 +76,7 @@ class _Tally:
 
 
 def verify(warehouse: Warehouse, *, jobs: int = 1, progress: Callable[[int], None] | None = None) -> Verification:
-    """Read every file of the warehouse with its page checksums, and hold its rows against the receipts in `captures`.
+    """Read every file of the warehouse with its page checksums, hold its rows against the receipts in `captures`, and read the originals.
 
     Args:
         warehouse: The warehouse.
@@ -99,14 +102,20 @@ def verify(warehouse: Warehouse, *, jobs: int = 1, progress: Callable[[int], Non
             _merge(tallies[table.name], tally)
             if progress is not None:
                 progress(size)
-    # Without `captures` it is not known which rows should be there.
+    kept = list(originals.kept(snapshot.root))
+    # Without `captures` it is not known what should be there.
     is_readable = not any(finding.table == CAPTURES.name for finding in findings)
     if is_readable:
-        findings += chain(_duplicates(snapshot), _receipts(snapshot, tallies), _orphans(snapshot, tallies))
+        there = set(snapshot.captures["capture_id"].to_pylist())
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            found = pool.map(lambda item: _check_original(snapshot, *item), (item for item in kept if item[0] in there))
+            findings += chain(_duplicates(snapshot), _receipts(snapshot, tallies), filter(None, found))
+        findings += _orphans(snapshot, tallies)
+        findings += _orphan_files(warehouse, snapshot, [entry for capture_id, entry in kept if capture_id not in there])
     return Verification(
-        files=len(tasks),
+        files=len(tasks) + len(kept),
         rows=sum(tally.rows.total() for tally in tallies.values()),
-        bytes=sum(size for _, _, size, _ in tasks),
+        bytes=sum(size for _, _, size, _ in tasks) + sum(entry.size for _, entry in kept),
         captures=snapshot.captures.num_rows if is_readable else 0,
         seconds=time.monotonic() - began,
         findings=tuple(findings),
@@ -190,6 +199,34 @@ def _receipts(snapshot: Snapshot, tallies: dict[str, _Tally]) -> Iterator[Findin
                     what=what,
                     message=f"The table has {found:,} {unit} of this capture, the receipt says {right:,}.",
                 )
+
+
+def _check_original(snapshot: Snapshot, capture_id: str, entry: Entry) -> Finding | None:
+    """Unpack an original and compare its content with the digest that names it."""
+    if originals.is_intact(snapshot.root, capture_id):
+        return None
+    message = "The original does not have the content any more that its name says."
+    return Finding("damaged-original", damage=True, table=originals.FOLDER, what=entry.location.uri, message=message)
+
+
+def _orphan_files(warehouse: Warehouse, snapshot: Snapshot, stray: list[Entry]) -> Iterator[Finding]:
+    """Files on the disk that no log knows, and originals of captures that are not there."""
+    left = {originals.FOLDER: stray}
+    for table in BY_NAME:
+        folder = snapshot.root.join(table)
+        # What was replaced stays for a while, for readers that have it open; the log still knows it.
+        replaced = warehouse.table(table).vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
+        known = {folder.join(*path.split("/")).path for path in [*snapshot.actions[table].column("path").to_pylist(), *replaced]}
+        left[table] = [
+            entry for entry in folder.entries() if entry.location.path not in known and "_delta_log" not in entry.location.path.split("/")
+        ]
+    for name, entries in left.items():
+        if entries:
+            size = sum(entry.size for entry in entries)
+            message = (
+                f"{len(entries):,} files with {size:,} bytes belong to killed or running ingests; `caphouse vacuum` removes them later."
+            )
+            yield Finding("orphan-files", damage=False, table=name, what=name, message=message)
 
 
 def _orphans(snapshot: Snapshot, tallies: dict[str, _Tally]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from functools import cache
 from typing import IO, BinaryIO, cast
 
 from ...warehouse.errors import CaptureError, UnsupportedFormat
+from ..compression import detect
 from ..content import Content, open_content
 from .base import PacketBatch, Problem, Reader
 from .foreign import looks_like_text, name_of_capture, name_of_other
@@ -60,6 +61,8 @@ def convert(content: Content, head: bytes) -> Reader:
         UnsupportedFormat: It is no capture that editcap can convert, or editcap is not installed.
         CaptureError: It cannot be read or copied, or editcap takes too long.
     """
+    if (packed := detect(head)) is not None:
+        raise UnsupportedFormat(f"{packed} within {content.compression}, packed twice; unpack it once", source=content.name, offset=0)
     if (other := name_of_other(head)) is not None:
         raise UnsupportedFormat(f"{other}, not a capture", source=content.name, offset=0)
     name = name_of_capture(head) or ("text" if looks_like_text(head) else None)

@@ -6,7 +6,7 @@ One row per TCP connection: all columns of `handshakes`, the times also in milli
 where the capture was made; `initial_rtt_ms` is Wireshark's. After a lost SYN `rtt_ms` holds the wait (`retransmitted`). Percentiles should take values >= 0 only.
 """
 compare = "-Y tcp.flags==0x12 -T fields -e tcp.stream -e tcp.analysis.ack_rtt (rtt); -2 -T fields -e tcp.stream -e tcp.analysis.initial_rtt (initial_rtt)"
-needs = ["handshakes", "captures"]
+needs = ["_connections", "captures"]
 [columns]
 rtt_ms = { doc = "First SYN to the SYN/ACK that acknowledges it.", unit = "ms" }
 rtt_last_syn_ms = { doc = "Last SYN before that SYN/ACK to the SYN/ACK.", unit = "ms" }
@@ -32,5 +32,5 @@ select
     c.file_name,
     c.first_ts as capture_first_ts,
     c.last_ts as capture_last_ts
-from handshakes as h
+from _connections as h
 inner join captures as c on h.ingest_id = c.ingest_id

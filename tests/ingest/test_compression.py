@@ -23,6 +23,7 @@ from made_captures import PACKETS, Pipe, pcap, read
 
 from caphouse.ingest import compression
 from caphouse.ingest.content import Content, open_content
+from caphouse.warehouse.errors import UnsupportedFormat
 
 RANDOM = random.Random(1)
 DATA = RANDOM.randbytes(50_000) + bytes(70_000) + b"text " * 5_000 + RANDOM.randbytes(20_000)
@@ -153,6 +154,35 @@ def test_memory_is_bounded_whatever_a_bomb_holds(name: str, number: int) -> None
     tracemalloc.stop()
     assert size == 32 << 20
     assert peak < 15 << 20
+
+
+@pytest.mark.parametrize("name", COMPRESS)
+def test_time_is_bounded_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a size that is read in any case, content of so many times what it was compressed to is not read on; real captures are."""
+    monkeypatch.setattr(compression, "ALWAYS_BYTES", 1 << 20)
+    bomb = max((pack(bytes(64 << 20)) for pack in COMPRESS[name]), key=lambda packed: -len(packed))
+    expansion = (64 << 20) // len(bomb) // 4
+    assert expansion > 10
+    with open_content(Pipe(bomb + b"more"), name="bomb", max_expansion=expansion) as content:
+        content.digest()
+        [problem] = content.problems
+        assert problem.kind == "damaged"
+        assert f"more than {expansion} times its size" in problem.reason
+        assert (1 << 20) < content.content_bytes < 40 << 20
+    with open_content(Pipe(bomb), name="bomb", max_expansion=None) as content:
+        content.digest()
+        assert (content.content_bytes, content.problems) == (64 << 20, [])
+    monkeypatch.setattr(compression, "ALWAYS_BYTES", 1)
+    with open_content(Pipe(COMPRESS[name][0](pcap(PACKETS))), name="capture", max_expansion=250) as content:
+        content.digest()
+        assert content.problems == []
+
+
+def test_what_is_packed_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "twice.pcap.gz.gz"
+    path.write_bytes(gzip.compress(gzip.compress(pcap(PACKETS))))
+    with pytest.raises(UnsupportedFormat, match="gzip within gzip, packed twice"):
+        read(path)
 
 
 def test_xz_that_needs_too_much_memory_is_refused() -> None:

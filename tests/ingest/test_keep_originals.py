@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 from warehouse_rows import captures, packets_by_file
-from written_captures import pcap, record
+from written_captures import START_NS, pcap, record
 
 from caphouse.ingest.pipeline import ingest
 from caphouse.warehouse import originals
+from caphouse.warehouse.maintenance import forget, prune, vacuum
 from caphouse.warehouse.store import Warehouse
 
 
@@ -102,3 +104,42 @@ def test_originals_are_no_captures_to_ingest(tmp_path: Path) -> None:
     for _ in range(2):
         report = ingest(warehouse, [str(tmp_path)], keep_originals=True)
         assert [Path(result.source).name for result in report.results] == ["a.pcap"]
+
+
+@pytest.mark.parametrize("how", ["forget", "prune"])
+def test_the_original_goes_with_its_capture(tmp_path: Path, warehouse: Warehouse, how: str) -> None:
+    for name, first in (("a.pcap", 0), ("b.pcap", 10)):
+        (tmp_path / name).write_bytes(pcap(first, first + 10, start_ns=START_NS + first * 10**15))
+    ingest(warehouse, [str(tmp_path / "a.pcap"), str(tmp_path / "b.pcap")], keep_originals=True)
+    if how == "forget":
+        forget(warehouse, ["a.pcap"])
+    else:
+        prune(warehouse, START_NS + 10**15)
+    assert original(warehouse, pcap(0, 10)) is None
+    assert original(warehouse, (tmp_path / "b.pcap").read_bytes()) is not None
+
+
+def test_pruned_packets_can_still_be_had_from_the_original_unless_it_goes_too(tmp_path: Path, warehouse: Warehouse) -> None:
+    (tmp_path / "a.pcap").write_bytes(pcap(0, 10))
+    ingest(warehouse, [str(tmp_path / "a.pcap")], keep_originals=True)
+    prune(warehouse, 1 << 62, packets_only=True)
+    assert original(warehouse, pcap(0, 10)) is not None
+    prune(warehouse, 1 << 62, packets_only=True, with_originals=True)
+    assert original(warehouse, pcap(0, 10)) is None
+
+
+def test_vacuum_removes_originals_that_belong_to_nothing(tmp_path: Path, warehouse: Warehouse) -> None:
+    """An ingest was killed between keeping the original and its commit; a younger one may be running."""
+    (tmp_path / "a.pcap").write_bytes(pcap(0, 10))
+    ingest(warehouse, [str(tmp_path / "a.pcap")], keep_originals=True)
+    left = []
+    for content in (b"old", b"young"):
+        with originals.OriginalWriter(warehouse.root) as keeper:
+            keeper.write(memoryview(content))
+            keeper.keep(blake3(content).hexdigest())
+        left.append(Path(originals.location(warehouse.root, blake3(content).hexdigest()).path))
+    os.utime(left[0], (0, 0))
+    assert vacuum(warehouse, dry_run=True).files == [str(left[0])]
+    vacuum(warehouse)
+    assert [path.exists() for path in left] == [False, True]
+    assert original(warehouse, pcap(0, 10)) == pcap(0, 10)

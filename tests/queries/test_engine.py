@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,21 @@ def test_files_from_before_a_column_was_declared_have_null_there(tmp_path: Path)
         assert session.sql("select count(*) from flows").fetchall() == [(len(hand_made_warehouse.FLOWS) - 1,)]
         assert session.sql("select count(*), count(comment) from captures").fetchall() == [(3, 0)]
         assert len(session.report("unwanted-protocols", protocols="http").fetchall()) > 0
+
+
+def test_what_does_not_fit_into_memory_is_private_and_does_not_stay(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with Session(warehouse) as session:
+        session.sql("set memory_limit = '80MB'; set threads = 1; set preserve_insertion_order = false; select 1")
+        rows = session.sql("select hash(i) as h, concat(repeat('x', 50), i) as t from range(2000000) as r(i) order by h").to_arrow_reader(
+            10_000
+        )
+        assert next(iter(rows)).num_rows
+        [folder] = tmp_path.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        assert list(folder.iterdir()), "nothing was too large"
+        del rows
+    assert list(tmp_path.iterdir()) == []

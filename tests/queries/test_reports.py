@@ -200,7 +200,15 @@ def test_partial_minutes_keep_directions_and_payload(session: Session) -> None:
 
 
 def test_mistakes_are_told(session: Session) -> None:
-    for wrong in ({"host": "nobody"}, {"capture": "none.pcap"}, {"capture": ""}, {"top": "many"}, {"colour": "red"}, {"since": "soon"}):
+    mistakes: tuple[dict[str, Any], ...] = (
+        {"host": "nobody"},
+        {"capture": "none.pcap"},
+        {"capture": ""},
+        {"top": "many"},
+        {"colour": "red"},
+        {"since": "soon"},
+    )
+    for wrong in mistakes:
         with pytest.raises(UsageError):
             session.report("ports", **wrong)
     with pytest.raises(UsageError, match="one of TCP"):

@@ -111,10 +111,28 @@ def test_a_newer_decoder_replaces_and_an_older_one_does_not(warehouse: Warehouse
 
 
 def test_replace_on_demand(warehouse: Warehouse) -> None:
-    kept, old, new = capture("kept"), capture("a"), capture("a")
+    kept, old, new, later = capture("kept"), capture("a"), capture("a"), capture("a")
     ingest(warehouse, [kept, old])
-    assert ingest(warehouse, [new], replace=True).replaced == (old.ingest_id,)
+    assert ingest(warehouse, [new], instead_of={new.ingest_id: old.ingest_id}).replaced == (old.ingest_id,)
     assert warehouse.snapshot().ingest_ids == {kept.ingest_id, new.ingest_id}
+    assert ingest(warehouse, [later], instead_of={later.ingest_id: old.ingest_id}).already_present == (later.ingest_id,)
+    assert warehouse.snapshot().ingest_ids == {kept.ingest_id, new.ingest_id}
+
+
+def test_what_was_forgotten_meanwhile_is_not_brought_back(warehouse: Warehouse) -> None:
+    old, new = capture("a"), capture("a")
+    ingest(warehouse, [old])
+    warehouse.remove([old.ingest_id])
+    assert ingest(warehouse, [new], instead_of={new.ingest_id: old.ingest_id}).added == ()
+    assert warehouse.snapshot().captures.num_rows == 0
+
+
+def test_packets_that_were_pruned_meanwhile_are_not_brought_back(warehouse: Warehouse) -> None:
+    old, new, late = capture("a"), capture("a"), capture("a", packets_pruned_ns=5)
+    ingest(warehouse, [old])
+    warehouse.amend([old.ingest_id], "packets_pruned_ns", 5)
+    assert ingest(warehouse, [new], instead_of={new.ingest_id: old.ingest_id}).added == ()
+    assert ingest(warehouse, [late], instead_of={late.ingest_id: old.ingest_id}).replaced == (old.ingest_id,)
 
 
 def test_a_growing_file_is_replaced_by_what_it_grows_into(warehouse: Warehouse) -> None:

@@ -9,7 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from synthetic_warehouse import Synthetic, capture, ingest, stage
+from written_captures import pcap
 
+from caphouse.ingest.pipeline import ingest as ingest_files
+from caphouse.warehouse import originals
 from caphouse.warehouse.compaction import compact
 from caphouse.warehouse.store import Warehouse
 from caphouse.warehouse.tables import TABLES
@@ -130,3 +133,33 @@ def test_a_capture_counted_twice_is_found(warehouse: Warehouse) -> None:
     delta.append(delta.load(warehouse.root, "captures"), CAPTURES, [delta.add_action(output.finish())])
     assert {("duplicate", "captures")} == kinds(verify(warehouse))
     assert len(verify(warehouse).findings) == 2
+
+
+def test_files_that_no_log_knows_are_told(warehouse: Warehouse) -> None:
+    """A process that was killed before it registered what it wrote; what a compaction replaced is known, and stays for a while."""
+    ingest(warehouse, [capture("a"), capture("b")])
+    ingest(warehouse, [capture("c")])
+    compact(warehouse)
+    assert verify(warehouse).findings == ()
+    stage(warehouse, [capture("killed")])
+    result = verify(warehouse)
+    assert not result.damaged
+    assert kinds(result) == {("orphan-files", table.name) for table in TABLES[1:]}
+
+
+def test_an_original_that_is_damaged_or_left_over_is_found(tmp_path: Path, warehouse: Warehouse) -> None:
+    for name, content in (("a.pcap", pcap(0, 50)), ("b.pcap", pcap(50, 90))):
+        (tmp_path / name).write_bytes(content)
+    ingest_files(warehouse, [str(tmp_path / "a.pcap"), str(tmp_path / "b.pcap")], keep_originals=True)
+    assert verify(warehouse).findings == ()
+    [first, second] = [Path(entry.location.path) for _, entry in originals.kept(warehouse.root)]
+    sound = first.read_bytes()
+    for place in (4, len(sound) // 2, len(sound) - 1):
+        first.write_bytes(sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :])
+        assert [(finding.kind, finding.damage, finding.what) for finding in verify(warehouse).findings] == [
+            ("damaged-original", True, str(first))
+        ]
+    first.write_bytes(sound)
+    stray = second.with_name("0" * 64 + ".zst")
+    stray.write_bytes(sound)
+    assert [(finding.kind, finding.damage) for finding in verify(warehouse).findings] == [("orphan-files", False)]
