@@ -108,8 +108,8 @@ def verify(warehouse: Warehouse, *, jobs: int = 1, progress: Callable[[int], Non
     if is_readable:
         there = set(snapshot.captures["capture_id"].to_pylist())
         with ThreadPoolExecutor(max_workers=jobs) as pool:
-            found = pool.map(lambda item: _check_original(snapshot, *item), (item for item in kept if item[0] in there))
-            findings += chain(_duplicates(snapshot), _receipts(snapshot, tallies), filter(None, found))
+            harmed = pool.map(lambda item: _check_original(snapshot, *item), (item for item in kept if item[0] in there))
+            findings += chain(_duplicates(snapshot), _receipts(snapshot, tallies), filter(None, harmed))
         findings += _orphans(snapshot, tallies)
         findings += _orphan_files(warehouse, snapshot, [entry for capture_id, entry in kept if capture_id not in there])
     return Verification(
