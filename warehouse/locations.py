@@ -34,6 +34,9 @@ AZURE_SCHEMES = frozenset({"az", "azure", "adl", "abfs", "abfss"})
 AZURE_HOST = re.compile(r"^(?P<account>[a-z0-9-]+)\.(?:blob|dfs)\.(?P<suffix>[a-z0-9.-]+)$")
 """Host names of Azure storage: core.windows.net, core.chinacloudapi.cn, core.usgovcloudapi.net, storage.azure.net, ..."""
 
+SIGNED = re.compile(r"[?&](x-amz-|x-goog-)?(signature|credential|security-token|sig|awsaccesskeyid|googleaccessid)=", re.IGNORECASE)
+"""A signature at the end of an address in a bucket, which as a part of the key would be shown and stored."""
+
 AZURITE_ACCOUNT = "devstoreaccount1"
 
 
@@ -224,6 +227,10 @@ def _parse_bucket(text: str, scheme: str) -> Location:
     if not bucket:
         raise UsageError(f"{_without_secrets(text)}: the bucket's name is missing.")
     key = text.split("://", 1)[1].partition("/")[2]  # '?' and '#' are ordinary characters of a key
+    if SIGNED.search(key):
+        raise UsageError(
+            f"{_without_secrets(text)}: signed addresses are not read; leave the signature out and give credentials in the environment."
+        )
     return Location(scheme, f"{bucket}/{key}".rstrip("/"))
 
 

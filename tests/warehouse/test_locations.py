@@ -138,3 +138,19 @@ def test_files_are_written_read_and_deleted(tmp_path: Path) -> None:
     location.delete()
     location.delete()
     assert not location.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://bucket/a.pcap?X-Amz-Credential=AKIA&X-Amz-Signature=secret",
+        "s3://bucket/a.pcap?AWSAccessKeyId=AKIA&Signature=secret",
+        "gs://bucket/a.pcap?X-Goog-Signature=secret",
+    ],
+)
+def test_a_signature_is_neither_stored_nor_shown(text: str) -> None:
+    with pytest.raises(UsageError, match="signed addresses") as error:
+        Location.parse(text)
+    assert "secret" not in str(error.value)
+    assert "AKIA" not in str(error.value)
+    assert Location.parse("s3://bucket/what?.pcap").path == "bucket/what?.pcap"
