@@ -83,9 +83,9 @@ class Definitions:
     def around(self, sql: str, names: Iterable[str]) -> str:
         """Returns a SELECT that brings the named tables and views with it, so that none need be created.
 
-        DuckDB looks into one such statement once, but into views that read views again for each that is created. Steps that read
-        the same files each read their own few columns, which takes less time and far less memory than to keep all rows in between;
-        but the traffic of a time range takes joins to make, and is kept.
+        DuckDB looks into one such statement once, but into views that read views again for each that is created. Traffic that
+        several steps read is not kept in between, which takes a third of the memory; whether its files are read once for all steps
+        is left to DuckDB. The traffic of a time range takes joins to make, and is kept.
         """
         selects = self._selects(names)
         if not selects:
@@ -93,11 +93,10 @@ class Definitions:
         texts = [*selects.values(), sql]
         steps = []
         for name, select in selects.items():
+            read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
             keep = ""
-            if name in BY_NAME or name in _HEAVY:
-                read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
-                whole = not self._scope.timed and not self._scope.deduplicate
-                keep = "not materialized " if whole else "materialized " if read > 1 else ""
+            if read > 1 and (name in BY_NAME or name in _HEAVY):
+                keep = "materialized " if self._scope.timed or self._scope.deduplicate else "not materialized "
             steps.append(f"{name} as {keep}({select})")
         own = sql.removeprefix("with ")
         return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"

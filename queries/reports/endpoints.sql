@@ -29,7 +29,7 @@ with ends as not materialized (
         packets_to_client as rx_packets,
         bytes_to_client as rx_bytes
     from traffic
-    where client_ip is not null and server_ip is not null
+    where client_ip is not null and server_ip is not null and (ip_version = 4 or ipv6_layers > 0)
     union all
     select
         ingest_id,
@@ -39,7 +39,7 @@ with ends as not materialized (
         packets_to_server as rx_packets,
         bytes_to_server as rx_bytes
     from traffic
-    where client_ip is not null and server_ip is not null
+    where client_ip is not null and server_ip is not null and (ip_version = 4 or ipv6_layers > 0)
     union all
     select
         ingest_id,

@@ -248,3 +248,16 @@ def test_fewer_destinations_are_the_first_of_all(report: Report) -> None:
         assert report("destinations", top=top, ports=0) == [row for row in whole if (row["ip_version"], row["dst_ip"]) in order[:top]]
     for row in report("destinations", top=0, ports=1):
         assert row == next(first for first in whole if (first["ip_version"], first["dst_ip"]) == (row["ip_version"], row["dst_ip"]))
+
+
+def test_endpoints_and_destinations_add_up_the_views(session: Session) -> None:
+    def rows(name: str, columns: str, query: str) -> None:
+        whole = session.report(name, top=0, ports=0) if name == "destinations" else session.report(name, top=0)
+        assert sorted(whole.project(columns).fetchall()) == sorted(session.sql(query).fetchall())
+
+    added = ", ".join(f"sum({column})" for column in ("packets", "bytes", "tx_packets", "tx_bytes", "rx_packets", "rx_bytes"))
+    listed = "ip_version, ip, packets, bytes, tx_packets, tx_bytes, rx_packets, rx_bytes, captures"
+    rows("endpoints", listed, f"select ip_version, ip, {added}, count(*) from endpoints_ip group by all")
+    both = [f"select {version} as ip_version, * from ipv{version}_destinations" for version in (4, 6)]
+    query = f"select ip_version, dst_ip, protocol, dst_port, sum(packets), sum(bytes) from ({' union all '.join(both)}) group by all"
+    rows("destinations", "ip_version, dst_ip, protocol, dst_port, packets, bytes", query)
