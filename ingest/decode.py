@@ -313,7 +313,7 @@ class Decoder:
         """Columns of one batch.
 
         Args:
-            batch: Up to 65,536 packets over a padded buffer.
+            batch: Up to `BATCH_PACKETS` packets over a padded buffer.
 
         Returns:
             The columns, in the order of the batch.

@@ -1,7 +1,7 @@
 """The packets of a batch by what they have in common, so that what is remembered from batch to batch is looked up once for many.
 
 A lane is one direction of a conversation, within one minute and with the same headers around it: its packets have all of the sender,
-the receiver, the protocols, the layers, the tunnel's ends and the minute in common. A batch of 65,536 packets has some thousands.
+the receiver, the protocols, the layers, the tunnel's ends and the minute in common. A batch of 40,000 packets has some thousands.
 
 Nothing here depends on other batches, so that batches can be prepared side by side.
 """
@@ -288,7 +288,7 @@ def _summarise(lanes: Lanes, columns: Columns) -> None:
     wire_length = columns.wire_length
     counts = np.empty((len(COUNTERS), size), dtype=np.int64)
     counts[0] = np.bincount(number, minlength=size)
-    # Sums in float64 are exact here: at most 65,536 lengths below 2**32.
+    # Sums in float64 are exact here: at most `BATCH_PACKETS` lengths below 2**32.
     counts[1] = np.bincount(number, wire_length, minlength=size)
     counts[2] = np.bincount(of_payload, minlength=size)
     counts[3] = np.bincount(of_payload, wire_length[payload], minlength=size)

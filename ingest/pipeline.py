@@ -314,8 +314,7 @@ def ingest_chunk(
         progress: Told the packets read so far.
     """
     keep_small()
-    # Besides those that decode and encode one that reads, which mostly waits.
-    with ThreadPoolExecutor(max_workers=threads + 1, thread_name_prefix="caphouse") as pool:
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="caphouse") as pool:
         several = pool if threads > 1 and any(_is_large(source) for source in sources) else None
         with StagedWriter(root, executor=several) as writer:
             reader = _ChunkReader(root, writer, known, options, several, progress)
