@@ -10,7 +10,7 @@ ROUNDS := $(if $(QUICK),1,7)
 PARTS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench parity readme clean
+.PHONY: help demo test check format bench parity chaos readme clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -49,6 +49,11 @@ parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's an
 
 bench: $(VENV)/.run ## measure speed, memory and size, beside the peers that are installed
 	PYTHONPATH=tests $(BIN)/python -m bench --rounds $(ROUNDS) $(if $(README),--readme) $(PARTS)
+
+# make chaos WORKERS=8 CAPTURES=500 KILLS=200 WHERE=local; WHERE is local, azurite or s3.
+chaos: $(VENV)/.test ## kill -9 workers that fight over the same captures, while readers look; WORKERS, CAPTURES, KILLS, WHERE
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(WORKERS),--workers $(WORKERS)) $(if $(CAPTURES),--captures $(CAPTURES)) \
+	  $(if $(KILLS),--kills $(KILLS)) $(if $(WHERE),--where $(WHERE)) $(if $(SEED),--seed $(SEED))
 
 readme: $(VENV)/.test ## write the outputs and the reference in README.md anew
 	PYTHONPATH=tests $(BIN)/python -m readme

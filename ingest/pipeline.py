@@ -8,10 +8,11 @@ exist for any reader.
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -197,19 +198,20 @@ def ingest_sources(
     known = warehouse.known()
     tracker = _Tracker(len(found), progress)
     report = IngestReport()
-    for chunk in _run(warehouse, chunks, known, options, jobs, tracker):
-        commit = warehouse.commit(chunk.files, chunk.captures, instead_of=chunk.instead_of, beginnings=chunk.beginnings)
-        late = set(commit.already_present)
-        results = [
-            # Another writer, or another file of this run, brought the same capture first.
-            result.as_present() if ingest_id in late else result
-            for result, ingest_id in zip(chunk.results, chunk.ingest_ids, strict=True)
-        ]
-        report.results += results
-        _drop_originals(warehouse, known, commit.replaced)
-        tracker.done(chunk)
-        if committed is not None:
-            committed(results)
+    with closing(_run(warehouse, chunks, known, options, jobs, tracker)) as done:
+        for chunk in done:
+            commit = warehouse.commit(chunk.files, chunk.captures, instead_of=chunk.instead_of, beginnings=chunk.beginnings)
+            late = set(commit.already_present)
+            results = [
+                # Another writer, or another file of this run, brought the same capture first.
+                result.as_present() if ingest_id in late else result
+                for result, ingest_id in zip(chunk.results, chunk.ingest_ids, strict=True)
+            ]
+            report.results += results
+            _drop_originals(warehouse, known, commit.replaced)
+            tracker.done(chunk)
+            if committed is not None:
+                committed(results)
     if any(not result.already_present for result in report.results):
         _compact(warehouse, report)
     return report
@@ -276,7 +278,7 @@ def _chunks(sources: Sequence[Source], most: int) -> Iterator[list[Source]]:
 
 def _run(
     warehouse: Warehouse, chunks: list[list[Source]], known: KnownCaptures, options: Options, jobs: int, tracker: _Tracker
-) -> Iterator[ChunkResult]:
+) -> Generator[ChunkResult]:
     here = [chunk for chunk in chunks if jobs <= 1 or len(chunks) == 1 or any(source.is_stream for source in chunk)]
     elsewhere = [chunk for chunk in chunks if chunk not in here]
     for chunk in here:
@@ -285,13 +287,44 @@ def _run(
         return
     # Imported here, because most ingests are of one process.
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     # Not forked: the parent has threads (Arrow, the log's object store) that a fork would leave without their locks.
-    with ProcessPoolExecutor(max_workers=min(jobs, len(elsewhere)), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(ingest_chunk, warehouse.root, chunk, known, options) for chunk in elsewhere]
-        for future in as_completed(waiting):
-            yield future.result()
+    with ProcessPoolExecutor(min(jobs, len(elsewhere)), get_context("spawn"), initializer=_end_with_parent) as pool:
+        waiting = {pool.submit(ingest_chunk, warehouse.root, chunk, known, options): chunk for chunk in elsewhere}
+        try:
+            for future in as_completed(list(waiting)):
+                chunk = waiting.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    result = _unread(chunk, "the process that was to read it was ended from outside, perhaps for want of memory")
+                yield result
+        finally:
+            # Something went wrong, with a chunk or its commit: what others have written meanwhile is not to stay behind.
+            for future in waiting:
+                if not future.cancel() and future.exception() is None:
+                    warehouse.discard(future.result().files)
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that it works for is killed; without that it would wait for work for ever."""
+    from multiprocessing import parent_process
+
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _unread(sources: Sequence[Source], message: str) -> ChunkResult:
+    """The result for captures that could not be read for a reason that is not theirs."""
+    results = [CaptureResult(source.display, None, "unsupported", 0, message, uri=source.uri) for source in sources]
+    return ChunkResult(results=results, ingest_ids=[None] * len(results), file_bytes=sum(source.file_bytes or 0 for source in sources))
 
 
 def ingest_chunk(
@@ -378,6 +411,8 @@ class _ChunkReader:
             return CaptureResult(source.display, None, "vanished", 0, error.message), None
         except CaptureError as error:
             return CaptureResult(source.display, None, "unsupported", 0, error.message), None
+        except WarehouseError:
+            raise  # not the capture's fault: nothing is to be said of it, and all of the chunk is to be read again
         except OSError as error:
             return CaptureResult(source.display, None, "unsupported", 0, error.strerror or str(error)), None
         except Exception as error:  # noqa: BLE001 - a defect here must not cost the user the other captures

@@ -1,6 +1,6 @@
 """Emulators of object storage, for tests of any part: containers and buckets that are made for one test.
 
-Azurite is found on the PATH (`npm install -g azurite`), moto beside this Python (`pip install 'moto[server,s3]'`).
+Azurite is found on the PATH (`npm install -g azurite`) or in the folder that `CAPHOUSE_AZURITE` names, moto beside this Python.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def emulator(program: str) -> str:
     return found
 
 
+@contextmanager
 def running(command: list[str], port: int) -> Iterator[str]:
     """Start an emulator, wait until it answers, give its address, and stop it."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -49,40 +51,73 @@ def running(command: list[str], port: int) -> Iterator[str]:
 
 
 def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-@pytest.fixture(scope="session")
-def azurite() -> Iterator[str]:
+@contextmanager
+def azurite_server() -> Iterator[str]:
+    """Azurite's blob service, as long as the context lasts; its address."""
     port = free_port()
     command = [emulator("azurite-blob"), "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
-    yield from running([*command, "--blobPort", str(port)], port)
+    with running([*command, "--blobPort", str(port)], port) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """moto's S3, as long as the context lasts; its address."""
+    port = free_port()
+    with running([emulator("moto_server"), "-p", str(port)], port) as endpoint:
+        yield endpoint
+
+
+def azure_environment(endpoint: str) -> dict[str, str]:
+    """The variables that send caphouse to an emulator of Azure Blob Storage."""
+    return {"AZURE_STORAGE_CONNECTION_STRING": f"UseDevelopmentStorage=true;BlobEndpoint={endpoint}/{AZURITE_ACCOUNT}"}
+
+
+def s3_environment(endpoint: str) -> dict[str, str]:
+    """The variables that send caphouse to an emulator of S3."""
+    return {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1"}
+
+
+def make_container(name: str) -> str:
+    """An empty container where the environment says; gives a place for a warehouse in it."""
+    Location.parse(f"az://{name}").filesystem().create_dir(name)
+    return f"az://{name}/warehouse"
+
+
+def make_bucket(name: str) -> str:
+    """An empty bucket where the environment says; gives a place for a warehouse in it."""
+    import pyarrow.fs as pafs
+
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    pafs.S3FileSystem(endpoint_override=endpoint.partition("//")[2], scheme="http", allow_bucket_creation=True).create_dir(name)
+    return f"s3://{name}/warehouse"
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    with azurite_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    port = free_port()
-    yield from running([emulator("moto_server"), "-p", str(port)], port)
+    with moto_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(params=["azure", "s3"])
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty container or bucket."""
-    import pyarrow.fs as pafs
-
     name = f"box{time.time_ns()}"
-    if request.param == "azure":
-        endpoint = f"{request.getfixturevalue('azurite')}/{AZURITE_ACCOUNT}"
-        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"UseDevelopmentStorage=true;BlobEndpoint={endpoint}")
-        Location.parse(f"az://{name}").filesystem().create_dir(name)
-        return f"az://{name}/warehouse"
-    endpoint = request.getfixturevalue("moto")
-    for variable, value in {
-        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1",
-    }.items():  # fmt: skip
+    is_azure = request.param == "azure"
+    endpoint = request.getfixturevalue("azurite" if is_azure else "moto")
+    for variable, value in (azure_environment if is_azure else s3_environment)(endpoint).items():
         monkeypatch.setenv(variable, value)
-    pafs.S3FileSystem(endpoint_override=endpoint.partition("//")[2], scheme="http", allow_bucket_creation=True).create_dir(name)
-    return f"s3://{name}/warehouse"
+    return make_container(name) if is_azure else make_bucket(name)

@@ -249,7 +249,10 @@ def _is_beginning(earlier: KnownCapture, capture: KnownCapture, compared: bool |
     """Whether `earlier` is what the file of `capture` held before; `compared` says so where their bytes were compared."""
     if compared is not None:
         return compared
-    return earlier.status == "growing" and _is_same_recording(capture, earlier)
+    if earlier.status == "growing":
+        return _is_same_recording(capture, earlier)
+    # Another writer read the file when there was less in it, and committed after this one had begun to read.
+    return _has_outgrown(capture, earlier)
 
 
 def _is_same_recording(capture: KnownCapture, earlier: KnownCapture) -> bool:

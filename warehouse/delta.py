@@ -75,12 +75,12 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
             storage_options=location.storage_options(),
             raise_if_key_not_exists=False,
         )
+        if made.version() == 0:
+            made.create_checkpoint()
     except CommitFailedError:
         return  # another process created it in the same moment
     except (DeltaError, OSError) as error:
-        raise WarehouseError(f"{location}: the table cannot be created: {reason(error)}") from error
-    if made.version() == 0:
-        made.create_checkpoint()
+        raise WarehouseError(f"{location}: the table cannot be created: {reason(error)}.") from error
 
 
 def load(root: Location, name: str, *, version: int | None = None) -> DeltaTable:
@@ -96,7 +96,7 @@ def load(root: Location, name: str, *, version: int | None = None) -> DeltaTable
     except TableNotFoundError as error:
         raise WarehouseNotFound(f"{root}: there is no warehouse here (no table '{name}'); `caphouse ingest` makes one.") from error
     except (DeltaError, OSError) as error:
-        raise WarehouseError(f"{location}: the table cannot be read: {reason(error)}") from error
+        raise WarehouseError(f"{location}: the table cannot be read: {reason(error)}.") from error
 
 
 def add_missing_columns(dt: DeltaTable, table: Table) -> bool:

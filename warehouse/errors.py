@@ -15,6 +15,7 @@ A damaged capture raises nothing: what is readable is kept and the damage become
 
 from __future__ import annotations
 
+import os
 import re
 
 
@@ -83,6 +84,8 @@ def reason(error: BaseException) -> str:
     Returns:
         One line without control characters and without the queries of addresses, not too long.
     """
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()  # the number, the call and the path say nothing that the sentence does not
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     text = re.sub(r"(\w+://[^\s?]+)\?\S*", r"\1", text)
     code = re.search(r"<Code>(\w+)</Code>", text)

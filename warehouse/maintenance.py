@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from . import originals
 from .captures import select
@@ -60,22 +61,29 @@ def prune(warehouse: Warehouse, before_ns: int, *, packets_only: bool = False, w
         with_originals: Remove originals with the packets. Where a capture goes as a whole, its original goes anyway.
         jobs: Partitions that are written at a time.
     """
-    captures = warehouse.snapshot([]).captures
+    snapshot = warehouse.snapshot([PACKETS.name] if packets_only else [])
+    captures = snapshot.captures
     end = pc.coalesce(captures["last_ts_ns"], captures["ingested_ns"])
     old = captures.filter(pc.less(end, before_ns))
+    dates: set[dt.date | None] = set()
     if packets_only:
         if with_originals:
             _remove_originals(warehouse, old["capture_id"].to_pylist(), standing=())
+        # An earlier prune may have been killed before it wrote the partitions anew.
+        left = snapshot.actions[PACKETS.name]
+        dates = set(old.filter(pc.is_valid(old["packets_pruned_ns"]))["date"].to_pylist())
+        dates &= set(left["partition.date"].to_pylist()) if left.num_rows else set()
         old = old.filter(pc.and_(pc.is_null(old["packets_pruned_ns"]), pc.greater(old["packets"], 0)))
     ids = old["ingest_id"].to_pylist()
-    if not ids:
+    dates |= set(old["date"].to_pylist())
+    if not dates:
         return Pruned(0, [])
     if packets_only:
         count = warehouse.amend(ids, "packets_pruned_ns", time.time_ns())
     else:
         count = warehouse.remove(ids)
         _remove_originals(warehouse, old["capture_id"].to_pylist(), standing=warehouse.known().by_content)
-    return Pruned(count, compact(warehouse, dates=set(old["date"].to_pylist()), forgotten=ids, jobs=jobs))
+    return Pruned(count, compact(warehouse, dates=dates, forgotten=ids, jobs=jobs))
 
 
 def find_captures(snapshot: Snapshot, text: str) -> pa.Table:
@@ -151,27 +159,37 @@ def vacuum(warehouse: Warehouse, *, retention_hours: int = RETENTION_HOURS, dry_
     for table in TABLES:
         folder = warehouse.root.join(table.name)
         sizes = {entry.location.path: entry.size for entry in folder.entries()}
-        try:
-            delta_table = warehouse.table(table.name)
-            going = [
-                folder.join(*path.split("/"))
-                for path in delta_table.vacuum(
-                    retention_hours=retention_hours, dry_run=dry_run, enforce_retention_duration=False, full=True
-                )
-            ]
-            if not dry_run:
-                delta_table.cleanup_metadata()
-        except (DeltaError, OSError) as error:
-            raise WarehouseError(f"{folder}: cannot be cleaned: {reason(error)}") from error
+        going = [folder.join(*path.split("/")) for path in _vacuum_table(warehouse, table.name, retention_hours, dry_run=dry_run)]
         files += [location.uri for location in going]
         size += sum(sizes.get(location.path, 0) for location in going)
     try:
         left = originals.sweep(warehouse.root, warehouse.known().by_content, age_seconds=retention_hours * 3600, dry_run=dry_run)
     except OSError as error:
-        raise WarehouseError(f"{warehouse.root.join(originals.FOLDER)}: cannot be cleaned: {reason(error)}") from error
+        raise WarehouseError(f"{warehouse.root.join(originals.FOLDER)}: cannot be cleaned: {reason(error)}.") from error
     files += [entry.location.uri for entry in left]
     size += sum(entry.size for entry in left)
     return Vacuumed(files, size)
+
+
+def _vacuum_table(warehouse: Warehouse, name: str, retention_hours: int, *, dry_run: bool) -> list[str]:
+    """Vacuum one table; the paths below its folder that went."""
+    folder = warehouse.root.join(name)
+    # deltalake would leave notes in the log of what it removes. On a full disk there is no space for them, and a vacuum is to make some.
+    by_hand = folder.is_local and not dry_run
+    for _ in warehouse.attempts():
+        try:
+            table = warehouse.table(name)
+            going: list[str] = table.vacuum(retention_hours, dry_run=dry_run or by_hand, enforce_retention_duration=False, full=True)
+            for path in going if by_hand else ():
+                folder.join(*path.split("/")).delete()
+            if not dry_run:
+                table.cleanup_metadata()
+        except CommitFailedError:
+            continue  # others have exchanged files meanwhile; those that had gone already are gone
+        except (DeltaError, OSError) as error:
+            raise WarehouseError(f"{folder}: cannot be cleaned: {reason(error)}.") from error
+        return going
+    raise AssertionError("unreachable: attempts raises")
 
 
 def export(warehouse: Warehouse, target: str | Location, tables: Collection[str] | None = None) -> dict[str, int]:

@@ -7,6 +7,7 @@ of `captures` refers to any more (the ingest was killed, the capture was forgott
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -146,40 +147,62 @@ class OriginalWriter:
 
         self._root = root
         self._part: Path | None = None
-        if root.is_local:
-            folder = root.join(FOLDER)
-            folder.make_folder()
-            self._part = Path(folder.join(f".{secrets.token_hex(8)}.part").path)
-            self._file: IO[bytes] = self._part.open("wb+")
-        else:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._file: IO[bytes]
+        with self._told():
+            if root.is_local:
+                folder = root.join(FOLDER)
+                folder.make_folder()
+                self._part = Path(folder.join(f".{secrets.token_hex(8)}.part").path)
+                self._file = self._part.open("wb+")
+            else:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         # A thread of zstd's own packs, so that `write` hardly waits.
         self._frame_end = zstandard.FLUSH_FRAME
         self._packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, threads=1).stream_writer(self._file, closefd=False)
 
     def write(self, content: memoryview) -> None:
-        """Take the next piece."""
-        self._packer.write(content)
+        """Take the next piece.
+
+        Raises:
+            WarehouseError: The disk is full.
+        """
+        with self._told():
+            self._packer.write(content)
 
     def keep(self, capture_id: str) -> None:
-        """Complete the original, under the name that its content gives it."""
-        self._packer.flush(self._frame_end)
-        self._file.flush()
+        """Complete the original, under the name that its content gives it.
+
+        Raises:
+            WarehouseError: The disk is full, or the storage refuses.
+        """
         target = location(self._root, capture_id)
-        if self._part is not None:
-            os.fdatasync(self._file.fileno())
-            target.parent.make_folder()
-            self._part.replace(target.path)
-            self._part = None
-        elif not target.exists():
-            self._file.seek(0)
-            with target.open_output() as output:
-                shutil.copyfileobj(self._file, output, 1 << 20)
+        with self._told():
+            self._packer.flush(self._frame_end)
+            self._file.flush()
+            if self._part is not None:
+                os.fdatasync(self._file.fileno())
+                target.parent.make_folder()
+                self._part.replace(target.path)
+                self._part = None
+            elif not target.exists():
+                self._file.seek(0)
+                with target.open_output() as output:
+                    shutil.copyfileobj(self._file, output, 1 << 20)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a full disk, or storage that cannot be reached, as what it is: not the capture's fault."""
+        try:
+            yield
+        except OSError as error:
+            place = self._root.join(FOLDER) if self._part is not None else f"{self._root.join(FOLDER)}, by way of {tempfile.gettempdir()}"
+            raise WarehouseError(f"{place}: the original cannot be written: {reason(error)}.") from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what is still to be written has no space
+            self._file.close()
         if self._part is not None:
             self._part.unlink(missing_ok=True)

@@ -200,6 +200,8 @@ class ParquetSink:
         # After a failed write pyarrow finds itself without a footer.
         with contextlib.suppress(OSError, RuntimeError, pa.ArrowException):
             self._writer.close()
+        # It would try again when it is cleared away, where nothing can catch what comes of that.
+        self._writer.is_open = False
         with contextlib.suppress(OSError, pa.ArrowException):
             self._output.close()
 

@@ -269,9 +269,9 @@ class Warehouse:
             WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`.
             WarehouseError: The warehouse cannot be written.
         """
-        by_table: dict[str, list[AddAction]] = {}
+        by_table: dict[str, list[DataFile]] = {}
         for file in files:
-            by_table.setdefault(file.table, []).append(delta.add_action(file))
+            by_table.setdefault(file.table, []).append(file)
         if not by_table:
             return
         with ThreadPoolExecutor(max_workers=len(by_table)) as pool:
@@ -296,13 +296,13 @@ class Warehouse:
             Those of `ingest_ids` that do not count now and never will.
         """
         wanted = frozenset(ingest_ids)
-        for _ in self._attempts():
+        for _ in self.attempts():
             state = self.captures_state()
             dead = wanted - state.ingest_ids
             marks = {dead_key(ingest_id): 1 for ingest_id in dead if not state.is_dead(ingest_id)}
             if not marks or delta.compare_and_swap(state.dt, CAPTURES, [], marks | {BURIALS: state.burials + 1}, expiring=marks):
                 return dead
-        raise AssertionError("unreachable: _attempts raises")
+        raise AssertionError("unreachable: attempts raises")
 
     def swap_files(self, table: str, going: pa.Table, coming: Sequence[DataFile]) -> bool:
         """Put files in the place of others that hold the same rows that count.
@@ -322,7 +322,7 @@ class Warehouse:
         ]
         adds = [delta.add_action(file, moved=True) for file in coming]
         self._prepare(table)
-        for attempt in self._attempts():
+        for attempt in self.attempts():
             dt = self._table(table)
             there = set(actions_of(dt).column("path").to_pylist())
             if attempt and coming and there.issuperset(file.path for file in coming):
@@ -331,7 +331,7 @@ class Warehouse:
                 return False
             if delta.compare_and_swap(dt, BY_NAME[table], [*removes, *adds]):
                 return True
-        raise AssertionError("unreachable: _attempts raises")
+        raise AssertionError("unreachable: attempts raises")
 
     def table(self, name: str) -> DeltaTable:
         """The newest state of a table, freshly loaded and with all declared columns, for maintenance."""
@@ -341,6 +341,20 @@ class Warehouse:
     def merge_captures(self) -> None:
         """Write the small files of `captures` as one, for maintenance; commits do so themselves when there are `SMALL_FILES`."""
         self._swap_captures(self.captures_state(), lambda _: (Plan(), CAPTURES.arrow_schema.empty_table()), merge_from=2)
+
+    def attempts(self) -> Iterator[int]:
+        """Count attempts, wait a random while between them, and raise when patience is at its end.
+
+        Raises:
+            WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`.
+        """
+        end = time.monotonic() + PATIENCE_SECONDS
+        attempt = 0
+        while time.monotonic() < end:
+            yield attempt
+            attempt += 1
+            time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))  # noqa: S311 - only spreads the writers
+        raise WarehouseConflict(f"{self.root}: other writers were faster for {PATIENCE_SECONDS:.0f} seconds; try again.")
 
     def _swap_captures(
         self, state: CapturesState, decision: Callable[[CapturesState], Decision], *, merge_from: int | None = None
@@ -356,7 +370,7 @@ class Warehouse:
             state = self.captures_state()
         burials = state.burials
         written: DataFile | None = None
-        for attempt in self._attempts():
+        for attempt in self.attempts():
             if attempt:
                 state = self.captures_state()
                 # Only the log can tell whether the last try really failed: an answer may get lost on its way from object storage.
@@ -373,7 +387,7 @@ class Warehouse:
             actions, written = self._captures_actions(going, new, plan.replace)
             if delta.compare_and_swap(state.dt, CAPTURES, actions):
                 return CommitResult.of(plan)
-        raise AssertionError("unreachable: _attempts raises")
+        raise AssertionError("unreachable: attempts raises")
 
     def _captures_actions(
         self, going: Sequence[CapturesFile], new: pa.Table, replaced: set[int]
@@ -390,8 +404,12 @@ class Warehouse:
         if not rows.num_rows:
             return actions, None
         output = OpenFile(self.root, CAPTURES.name, None)
-        output.write([conform(rows, CAPTURES)])
-        written = output.finish()
+        try:
+            output.write([conform(rows, CAPTURES)])
+            written = output.finish()
+        except BaseException:
+            output.abandon()
+            raise
         return [*actions, delta.add_action(written)], written
 
     def _read_captures(self, path: str) -> pa.Table:
@@ -404,7 +422,7 @@ class Warehouse:
                 # One request in object storage; and threads cost more than they save on so little.
                 found = pq.ParquetFile(pa.BufferReader(source.readall())).read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
-            raise WarehouseError(f"{location}: cannot be read: {reason(error)}") from error
+            raise WarehouseError(f"{location}: cannot be read: {reason(error)}.") from error
         present = set(found.column_names)
         columns = [
             found.column(field.name) if field.name in present else pa.chunked_array([pa.nulls(found.num_rows, field.type)])
@@ -412,26 +430,25 @@ class Warehouse:
         ]
         return pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
 
-    def _append(self, name: str, actions: Sequence[AddAction]) -> None:
-        self._prepare(name)
-        for _ in self._attempts():
-            try:
-                delta.append(self._table(name), BY_NAME[name], actions)
-            except CommitFailedError:
-                continue
-            except (DeltaError, OSError) as error:
-                raise WarehouseError(f"{self.root.join(name)}: cannot be written: {reason(error)}") from error
-            return
+    def _append(self, name: str, files: Sequence[DataFile]) -> None:
+        try:
+            self._prepare(name)
+            for _ in self.attempts():
+                try:
+                    delta.append(self._table(name), BY_NAME[name], [delta.add_action(file) for file in files])
+                except CommitFailedError:
+                    continue
+                return
+        except (DeltaError, OSError) as error:
+            if not self._are_registered(name, files):
+                # In object storage an answer may have got lost, and what was asked for may still be done.
+                if self.root.is_local:
+                    self.discard(files)
+                raise WarehouseError(f"{self.root.join(name)}: cannot be written: {reason(error)}.") from error
 
-    def _attempts(self) -> Iterator[int]:
-        """Count attempts, wait a random while between them, and raise when patience is at its end."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        attempt = 0
-        while time.monotonic() < end:
-            yield attempt
-            attempt += 1
-            time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))  # noqa: S311 - only spreads the writers
-        raise WarehouseConflict(f"{self.root}: other writers were faster for {PATIENCE_SECONDS:.0f} seconds; try again.")
+    def _are_registered(self, name: str, files: Sequence[DataFile]) -> bool:
+        """Whether a commit went through though it was told otherwise: what is named in the log must never be removed."""
+        return {file.path for file in files} <= set(actions_of(delta.load(self.root, name)).column("path").to_pylist())
 
     def _newest_versions(self, names: Sequence[str]) -> dict[str, int]:
         """The newest version of each table; 0 for a table that was declared after the warehouse was made.
@@ -492,7 +509,7 @@ class Warehouse:
         """Before the first write: create the table, or its columns, when declared after the warehouse was made; whether that was so."""
         table = BY_NAME[name]
         changed = False
-        for _ in self._attempts():
+        for _ in self.attempts():
             if name in self._ready:
                 break
             try:

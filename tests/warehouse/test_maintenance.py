@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from synthetic_warehouse import DAY_NS, FIRST_DAY, Synthetic, capture, capture_id, ingest, live, stage
 
 from caphouse.warehouse import compaction, staging
@@ -311,6 +312,29 @@ def test_a_warehouse_is_usable_after_its_old_files_are_gone(warehouse: Warehouse
     assert len(files_on_disk(warehouse)) == 12 + 1
     ingest(warehouse, [capture("new")])
     assert Warehouse.open(warehouse.root).snapshot().captures.num_rows == 7
+
+
+def test_a_vacuum_beside_a_commit_that_exchanges_files(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log refuses its note of what went; it looks and cleans again."""
+    items = some(warehouse, 2)
+    table = warehouse.table
+    raced: list[str] = []
+
+    def load_and_race(name: str) -> DeltaTable:
+        loaded = table(name)
+        if name == "captures" and not raced:
+            raced.append(name)
+            Warehouse.open(warehouse.root).remove([items[0].ingest_id])
+        return loaded
+
+    real, shift = time.time_ns, 10 * DAY_NS
+    with monkeypatch.context() as patch:
+        patch.setattr("caphouse.warehouse.delta.time.time_ns", lambda: real() - shift)
+        warehouse.merge_captures()
+    monkeypatch.setattr(warehouse, "table", load_and_race)
+    assert vacuum(warehouse).files
+    assert raced
+    assert warehouse.snapshot().captures.num_rows == 1
 
 
 def test_an_export_is_plain_parquet_with_capture_ids(warehouse: Warehouse, tmp_path: Path) -> None:

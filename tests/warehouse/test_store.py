@@ -191,6 +191,18 @@ def test_compared_bytes_count_for_more_than_times(warehouse: Warehouse) -> None:
     assert warehouse.snapshot().ingest_ids == {old.ingest_id, new.ingest_id}
 
 
+@pytest.mark.parametrize(("modified_ns", "is_replaced"), [(1_000, True), (3_000, False)])
+def test_a_beginning_that_another_writer_was_faster_with_is_replaced(warehouse: Warehouse, modified_ns: int, *, is_replaced: bool) -> None:
+    """Its bytes could not be compared: it was not there when the file was read. Begun later, it is another recording."""
+    source: dict[str, Any] = {"source_uri": "/live/x.pcap"}
+    less = capture("less", packets=10, status="cut-short", modified_ns=modified_ns, **source)
+    more = capture("more", packets=20, modified_ns=2_000, **source)
+    files = stage(warehouse, [more])
+    ingest(warehouse, [less])
+    warehouse.commit(files, [more.row], beginnings={more.ingest_id: {}})
+    assert warehouse.snapshot().ingest_ids == {more.ingest_id} | (set() if is_replaced else {less.ingest_id})
+
+
 @pytest.mark.parametrize(("modified_ns", "is_added"), [(1_000, False), (3_000, True)])
 def test_a_slower_writer_adds_no_beginning_of_a_complete_capture(warehouse: Warehouse, modified_ns: int, *, is_added: bool) -> None:
     """Read before the other: it is a part of what is there. Written after the other: it is a capture of its own."""
