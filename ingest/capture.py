@@ -34,6 +34,7 @@ from .formats import open_reader
 from .formats.base import NO_TIME, PacketBatch, Problem, Reader
 from .formats.link_types import link_type_name
 from .lanes import Lanes, find_lanes
+from .protocols import registry
 from .rows import packet_rows
 from .sources import Source
 
@@ -73,6 +74,12 @@ def _matcher() -> Matcher:
 @cache
 def _known_ports() -> Bool:
     return _matcher().known_ports()
+
+
+def load_tables() -> None:
+    """Load the tables of protocols and applications, which are kept for all captures of this process."""
+    registry()
+    _known_ports()
 
 
 def ingest_content(
