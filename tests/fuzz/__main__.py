@@ -47,7 +47,7 @@ def run_step(step: int) -> Counter[str]:
     """Run one step; gives the number of inputs of each kind, and of finds."""
     [(number, packets, rng)] = islice(decoder.rounds(step), 1)
     finds = _try(f"round {number} of packets", lambda some: decoder.check(some, rng), packets)
-    for number, kind, content, rng in islice(readers.cases(step * CAPTURES), CAPTURES):  # noqa: B020 - the next kind of inputs
+    for number, kind, content, rng in islice(readers.cases(step * CAPTURES), CAPTURES):
         finds += _try(f"capture {number} made from {kind}", lambda data, rng=rng: readers.check(data, rng), content)
     for number, content, within in islice(whole.cases(step * CAPTURES), CAPTURES):
         finds += _try(f"whole capture {number}", lambda data, within=within: whole.check(data, within), content)
