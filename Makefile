@@ -10,7 +10,7 @@ ROUNDS := $(if $(QUICK),1,7)
 PARTS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench parity chaos readme clean
+.PHONY: help demo test check format bench fuzz parity chaos readme clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -46,6 +46,11 @@ format: $(VENV)/.check ## mend what ruff and sqlfluff can mend
 
 parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's answers, file by file
 	PYTHONPATH=tests $(BIN)/python -m parity
+
+INPUTS ?= 20000
+STEP ?= 0
+fuzz: $(VENV)/.test ## send mutated packets and captures through everything: INPUTS of them, from STEP on
+	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) --step $(STEP)
 
 bench: $(VENV)/.run ## measure speed, memory and size, beside the peers that are installed
 	PYTHONPATH=tests $(BIN)/python -m bench --rounds $(ROUNDS) $(if $(README),--readme) $(PARTS)

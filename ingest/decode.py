@@ -105,7 +105,6 @@ class Frames:
         self.path = np.full(size, ROOT, dtype=np.int64)
         self._counted_path: Int64 | None = None
         """Made when it begins to differ from `path`."""
-        self._any_cut = bool((batch.captured_length < batch.wire_length).any())
         self._outside_tree: npt.NDArray[np.bool_] | None = None
         self.addresses: dict[str, AddressPairs] = {INNERMOST: AddressPairs(size)}
         self._dissected: list[Int64] = []
@@ -232,7 +231,7 @@ class Frames:
         counted_path[rows] = self.paths.parents(counted_path.take(rows))
 
     def _drop_cut_nodes(self, layer: Layer, number: int) -> None:
-        """Take the node of protocol `number`, just shown, away where too little of the header was captured for Wireshark to make it."""
+        """Take the node of protocol `number`, just shown, away where there is too little of the header for Wireshark to make it."""
         cut = layer.captured < self.registry.protocols[number].node_bytes
         if self.registry.nodes[number] != NOTHING and cut.any():
             self.drop_node(layer.rows[cut])
@@ -268,7 +267,7 @@ class Frames:
                 continue
             if protocol.shown or protocol.node:
                 self.show(layer.rows, number, embedded=embedded)
-                if self._any_cut and not embedded:
+                if protocol.node_bytes and not embedded:
                     self._drop_cut_nodes(layer, number)
             if protocol.dissect is not None:
                 protocol.dissect(layer)

@@ -221,3 +221,14 @@ def test_a_capture_cut_inside_its_container_keeps_its_packets() -> None:
     capture = read(whole[: len(whole) // 2])
     assert 100 < len(capture.frames) < 4000
     assert [problem.kind for problem in capture.content.problems] == ["cut-short"]
+
+
+@pytest.mark.parametrize("most", [1 << 20, 300, 100, 50, 7])
+@pytest.mark.parametrize("name", ["gzip", "xz"])
+def test_damage_after_the_data_costs_none_of_it_however_the_source_cuts_its_pieces(name: str, most: int) -> None:
+    """Found by the fuzzer: the last byte was lost where it and the damage met in one call."""
+    whole = bytearray(COMPRESS[name][0](DATA[:3000]))
+    whole[{"gzip": -8, "xz": -20}[name]] ^= 0xFF
+    data, content = all_of(bytes(whole), most)
+    assert data == DATA[:3000]
+    assert [problem.kind for problem in content.problems] == ["damaged"]
