@@ -266,9 +266,14 @@ class Warehouse:
         """Register data files; their rows count when a row of `captures` says so.
 
         Raises:
-            WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`.
+            WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`, or a vacuum has removed some of the files meanwhile.
             WarehouseError: The warehouse cannot be written.
         """
+        try:
+            self._check_files(files)
+        except WarehouseConflict:
+            self.discard(files)
+            raise
         by_table: dict[str, list[DataFile]] = {}
         for file in files:
             by_table.setdefault(file.table, []).append(file)
@@ -314,6 +319,9 @@ class Warehouse:
 
         Returns:
             False when some of the files that go have gone already; then nothing is changed.
+
+        Raises:
+            WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`, or a vacuum has removed some of `coming` meanwhile.
         """
         paths = set(going.column("path").to_pylist())
         removes = [
@@ -329,6 +337,7 @@ class Warehouse:
                 return True  # an earlier try went through though it was told otherwise
             if not paths <= there:
                 return False
+            self._check_files(coming)
             if delta.compare_and_swap(dt, BY_NAME[table], [*removes, *adds]):
                 return True
         raise AssertionError("unreachable: attempts raises")
@@ -429,6 +438,19 @@ class Warehouse:
             for field in CAPTURES.arrow_schema
         ]
         return pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
+
+    def _check_files(self, files: Iterable[DataFile]) -> None:
+        """Refuse files that are gone: a vacuum takes away what was written long ago and is no part of a table.
+
+        In object storage that would cost a request for each file.
+        """
+        if self.root.is_local:
+            gone = [file for file in files if not self.root.join(file.table, *file.path.split("/")).exists()]
+            if gone:
+                raise WarehouseConflict(
+                    f"{self.root}: {len(gone)} of the files to commit are gone, perhaps by a vacuum, for which they waited too long; "
+                    "nothing was changed. Do it again: ingest again what was being ingested."
+                )
 
     def _append(self, name: str, files: Sequence[DataFile]) -> None:
         try:

@@ -298,6 +298,42 @@ def test_vacuum_removes_what_is_old_and_not_needed(warehouse: Warehouse) -> None
     assert contents(warehouse) == before
 
 
+@pytest.mark.parametrize("table", ["packets", "addresses"])
+def test_an_ingest_whose_files_a_vacuum_has_taken_is_refused(warehouse: Warehouse, table: str) -> None:
+    """It took longer than files stay. No table comes to name a file that is gone, and nothing of the ingest is left behind."""
+    ingest(warehouse, [capture("there")])
+    before, on_disk = contents(warehouse), files_on_disk(warehouse)
+    slow = capture("slow")
+    files = stage(warehouse, [slow])
+    for file in files:
+        if file.table == table:
+            path = Path(warehouse.root.path, file.table, file.path)
+            os.utime(path, (time.time() - 8 * 86_400,) * 2)
+            assert vacuum(Warehouse.open(warehouse.root)).files == [str(path)]
+    with pytest.raises(WarehouseConflict, match=r"1 of the files to commit are gone.*ingest again"):
+        warehouse.commit(files, [slow.row])
+    assert contents(warehouse) == before
+    assert files_on_disk(warehouse) == on_disk
+    ingest(warehouse, [capture("slow")])
+    assert live(warehouse, "packets").num_rows == 80
+
+
+def test_a_compaction_whose_file_is_gone_keeps_what_it_was_to_replace(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    some(warehouse, 4)
+    before = contents(warehouse)
+    real = warehouse.swap_files
+
+    def late(table: str, going: pa.Table, coming: list[staging.DataFile]) -> bool:
+        for file in coming:
+            Path(warehouse.root.path, file.table, file.path).unlink()
+        return real(table, going, coming)
+
+    monkeypatch.setattr(warehouse, "swap_files", late)
+    with pytest.raises(WarehouseConflict, match="are gone"):
+        compact(warehouse)
+    assert contents(warehouse) == before
+
+
 def test_a_warehouse_is_usable_after_its_old_files_are_gone(warehouse: Warehouse) -> None:
     """As above, with the files that a compaction took out; their age is in the log, so the log is made to say so."""
     some(warehouse)
