@@ -6,6 +6,7 @@ The converted capture is a private temporary file without a name. What is identi
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ from .base import PacketBatch, Problem, Reader
 from .foreign import looks_like_text, name_of_capture, name_of_other
 from .pcap import PcapReader
 from .pcapng import PcapngReader
-from .spill import copy_content
+from .spill import copy_content, no_room, room_is_told
 
 TARGETS: dict[str, type[PcapReader | PcapngReader]] = {"nsecpcap": PcapReader, "pcapng": PcapngReader}
 """What editcap is asked for, in this order. pcapng holds more, but gets the times of many formats cut to microseconds."""
@@ -30,6 +31,11 @@ BYTES_PER_SECOND = 1 << 20
 """editcap is stopped when it takes longer than the minute and what this speed allows."""
 NO_CAPTURES = frozenset({"unknown", "mime", "json"})
 """What captype calls files without packets."""
+UNWRITTEN = re.compile(r"no space left|disk quota|while writing|full write")
+"""In what editcap says when the fault is not the capture's. What was converted by then must not pass for all of it.
+
+Source: Wireshark, ui/failure_message.c, `cfile_write_failure_message`.
+"""
 
 
 class ConvertedReader:
@@ -73,7 +79,7 @@ def convert(content: Content, head: bytes) -> Reader:
         )
         advice = "if Wireshark opens it, convert it ('editcap -F pcapng IN OUT') or install editcap, which is then used"
         raise UnsupportedFormat(f"{what} that is not read here; {advice}", source=content.name, offset=0)
-    with tempfile.NamedTemporaryFile(prefix="caphouse-") as copy:
+    with room_is_told(content), tempfile.NamedTemporaryFile(prefix="caphouse-") as copy:
         copy.write(head)
         copy.flush()
         kind = _file_type(copy.name)
@@ -88,7 +94,6 @@ def convert(content: Content, head: bytes) -> Reader:
 def _run(editcap: str, content: Content, copy: IO[bytes], kind: str) -> Reader:
     """Let editcap convert a copy of the content, made in the file `copy`, and read what comes out."""
     size = copy_content(content, copy)
-    copy.flush()
     complaint = ""
     for target, reader_class in TARGETS.items():
         converted = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the reader
@@ -101,6 +106,9 @@ def _run(editcap: str, content: Content, copy: IO[bytes], kind: str) -> Reader:
             converted.close()
             raise CaptureError(f"editcap cannot be run: {error.strerror or error}", source=content.name) from error
         complaint = _complaint(done.stderr, copy.name)
+        if done.returncode and UNWRITTEN.search(complaint):
+            converted.close()
+            raise no_room(content, f"editcap says: {complaint}")
         if done.returncode == 0 or _has_packets(converted, reader_class, content.name):
             converted.seek(0)
             inner = open_content(cast("BinaryIO", converted), name=content.name, hash_content=False)

@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from ...warehouse.errors import CaptureError
+from ...warehouse.errors import CaptureError, reason
 from ..content import Content
 from .base import PADDING_BYTES
 from .records import Bytes
@@ -23,17 +23,35 @@ def copy_content(content: Content, file: IO[bytes]) -> int:
     """Write all that is left of the content to `file`; gives the number of bytes.
 
     Raises:
-        CaptureError: The content cannot be read, or there is no room for it.
+        CaptureError: The content cannot be read.
+        OSError: There is no room for it; see `room_is_told`.
     """
     size = 0
     while (window := content.window(1, COPIED_BYTES)).size:
-        try:
-            file.write(window.buffer[: window.size].data)
-        except OSError as error:
-            raise CaptureError(f"a temporary copy of it cannot be written: {error.strerror or error}", source=content.name) from error
+        file.write(window.buffer[: window.size].data)
         content.advance(window.size)
         size += window.size
+    file.flush()
     return size
+
+
+def no_room(content: Content, why: str) -> CaptureError:
+    """What to raise where the folder for temporary files is full: nothing of the capture counts, and it can be read another time."""
+    place = tempfile.tempdir or "the folder for temporary files"
+    return CaptureError(f"a temporary copy of it cannot be written to {place}: {why}", source=content.name)
+
+
+@contextmanager
+def room_is_told(content: Content) -> Iterator[None]:
+    """Tell what goes wrong with temporary files; around the opening of a file, because closing it writes, too.
+
+    Raises:
+        CaptureError: There is no room, or no such folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise no_room(content, reason(error)) from error
 
 
 @contextmanager
@@ -43,13 +61,9 @@ def mapped_copy(content: Content) -> Iterator[tuple[Bytes, int]]:
     Gives uint8[n + PADDING_BYTES], and n. Mapping is safe here, other than for the capture itself: nobody else can cut this file.
 
     Raises:
-        CaptureError: As `copy_content`.
+        CaptureError: The content cannot be read, or there is no room for it.
     """
-    with tempfile.TemporaryFile() as file:
+    with room_is_told(content), tempfile.TemporaryFile() as file:
         size = copy_content(content, file)
-        try:
-            file.truncate(size + PADDING_BYTES)
-            file.flush()
-        except OSError as error:
-            raise CaptureError(f"a temporary copy of it cannot be written: {error.strerror or error}", source=content.name) from error
+        file.truncate(size + PADDING_BYTES)
         yield np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8), size
