@@ -200,10 +200,12 @@ def test_originals_need_no_room_for_temporary_files(tmp_path: Path, run: Run, ro
 def test_originals_for_object_storage_need_some(room: Callable[[int], Path]) -> None:
     """There they wait in a temporary file; that it is full is told as such, before anything is asked of the storage."""
     small = room(64)
-    with (
-        pytest.raises(WarehouseError, match=f"by way of {re.escape(str(small))}: the original cannot be written: no space left on device"),
-        originals.OriginalWriter(Location.parse("s3://bucket/warehouse")) as keeper,
-    ):
-        for _ in range(50):
-            keeper.write(memoryview(os.urandom(1 << 18)))
-        keeper.keep("0" * 64)
+
+    def keep() -> None:
+        with originals.OriginalWriter(Location.parse("s3://bucket/warehouse")) as keeper:
+            for _ in range(50):
+                keeper.write(memoryview(os.urandom(1 << 18)))
+            keeper.keep("0" * 64)
+
+    with pytest.raises(WarehouseError, match=f"by way of {re.escape(str(small))}: the original cannot be written: no space left on device"):
+        keep()

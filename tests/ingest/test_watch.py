@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -228,9 +228,7 @@ def test_rotation_beside_a_watcher(tmp_path: Path) -> None:
 
 
 def can_capture() -> bool:
-    """Whether tcpdump may capture here."""
-    if not shutil.which("tcpdump"):
-        return False
+    """Whether packets may be captured here."""
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
     except (AttributeError, OSError):
@@ -238,40 +236,74 @@ def can_capture() -> bool:
     return True
 
 
-def run_tcpdump(command: list[str], port: int) -> tuple[int, str]:
-    """Run tcpdump for 8 seconds of traffic on the loopback; how many packets it says that it captured, and all that it says."""
+def traffic(command: list[str], port: int, seconds: float = 7.0) -> str:
+    """Run a capture tool beside some traffic on the loopback; what it says."""
     with (
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tool,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
-        end = time.monotonic() + 8
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
-            sender.sendto(bytes(200), ("127.0.0.1", port))
+            sender.sendto(bytes(1500), ("127.0.0.1", port))
             time.sleep(0.002)
-        tcpdump.send_signal(signal.SIGINT)
-        talk = tcpdump.communicate(timeout=60)[1].strip()
-    match = re.search(r"(\d+) packets? captured", talk)
-    return int(match[1]) if match else 0, talk
+        tool.send_signal(signal.SIGINT)
+        return tool.communicate(timeout=60)[1].strip()
 
 
-@pytest.mark.skipif(not can_capture(), reason="tcpdump is not installed, or may not capture here")
-def test_tcpdump_beside_a_watcher(tmp_path: Path) -> None:
-    """What tcpdump says that it captured is what is in the warehouse."""
+def counted(files: Iterable[Path]) -> dict[str, int]:
+    """Packets per file, as capinfos counts them."""
+    done = subprocess.run(["capinfos", "-T", "-r", "-c", "-M", *files], capture_output=True, text=True, check=True)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return {Path(name).name: int(packets) for name, packets in lines}
+
+
+TOOLS = {
+    "tcpdump -G": ["tcpdump", "-i", "lo", "-n", "-G", "2", "-w", "x_%Y%m%d_%H%M%S.pcap"],
+    "tcpdump -C -W": ["tcpdump", "-i", "lo", "-n", "-U", "-C", "1", "-W", "4", "-w", "x.pcap"],
+    "dumpcap -b": ["dumpcap", "-i", "lo", "-q", "-b", "duration:1", "-b", "files:4", "-w", "x.pcapng"],
+}
+"""Where files are written over or removed, what was in them is only in the warehouse."""
+
+
+@pytest.mark.skipif(not can_capture(), reason="packets may not be captured here")
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_capture_tool_beside_a_watcher(tmp_path: Path, name: str) -> None:
+    """What the tool says that it captured is what is in the warehouse, and so are the packets of each file that is left."""
     folder, place = tmp_path / "in", tmp_path / "warehouse"
     folder.mkdir()
     port = 40_000 + (hash(str(tmp_path)) % 10_000)
-    command = ["tcpdump", "-i", "lo", "-n", "-G", "2", "-w", str(folder / "x_%Y%m%d_%H%M%S.pcap")]
-    if os.geteuid() == 0:
+    *command, file = TOOLS[name]
+    if missing := [tool for tool in (command[0], "capinfos") if shutil.which(tool) is None]:
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    command.append(str(folder / file))
+    if command[0] == "tcpdump" and os.geteuid() == 0:
         command += ["-Z", "root"]  # else it becomes a user that may not write here
+    command += ["-f"] * (command[0] == "dumpcap") + [f"udp dst port {port}"]
     with Process(place, folder, "--settle", "3") as watcher:
-        captured, talk = run_tcpdump([*command, f"udp dst port {port}"], port)
+        talk = traffic(command, port)
+        match = re.search(r"(\d+) packets? captured|Packets captured: (\d+)", talk)
+        captured = int(match[1] or match[2]) if match else 0
         if not captured:
-            pytest.skip(f"tcpdump captured nothing: {talk}")
-        until(lambda: sum(packets_by_file(place).values()) == captured, f"{captured} packets")
+            pytest.skip(f"{command[0]} captured nothing: {talk}")
+        until(lambda: in_warehouse(place) == captured, f"{captured} packets")
         until(lambda: all(row["status"] == "complete" for row in captures(place).values()), "the last file's end")
         assert watcher.end() == 0
-    assert sum(packets_by_file(place).values()) == captured
-    assert len(captures(place)) >= 2, "tcpdump has not rotated"
+    assert in_warehouse(place) == captured
+    left, there = counted(folder.iterdir()), packets_by_file(place)
+    assert len(Warehouse.open(place).snapshot().captures) >= 3, "there was no rotation"
+    if name == "tcpdump -G":
+        assert left == there
+    elif name == "dumpcap -b":
+        assert left.items() < there.items(), "nothing was removed"
+        assert len(left) <= 4
+    else:
+        assert left.keys() == there.keys()
+        assert sum(left.values()) < captured, "nothing was written over"
+
+
+def in_warehouse(place: Path) -> int:
+    """Packets that count."""
+    return sum(packets_by_file(place).values())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
