@@ -164,7 +164,9 @@ class Content:
         return self._read
 
     def close(self) -> None:
-        """Close the source."""
+        """Close the source; windows that others still refer to stay valid."""
+        self._ended = True
+        self._let_go()
         self._source.close()
 
     def __enter__(self) -> Self:
@@ -196,7 +198,7 @@ class Content:
         return Window(buffer[: filled + PADDING_BYTES], filled, self.position, last=self._ended)
 
     def _let_go(self) -> None:
-        """Give the memory of all windows back: nothing is left to be read."""
+        """Give the memory of all windows back: nothing is left to be read. (As long as one lives, its finalizer keeps this content alive.)"""
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, self.position, last=True)
         self._free.clear()
 

@@ -16,8 +16,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
-from typing import TypeVar
 
 from . import decoder, readers, whole
 
@@ -31,12 +31,11 @@ HANG_SECONDS = 300
 TOLD_EVERY = 20
 """Steps between two lines that say how far the run is."""
 
-Case = TypeVar("Case")
 
-
-def _try(name: str, check: Callable[[Case], object], case: Case) -> int:
+def _found(name: str, check: Callable[[], object]) -> int:
+    """Run one check; 1 where it is a find, else 0."""
     try:
-        check(case)
+        check()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a find
         print(f"find: {name}: {error!r}", flush=True)  # noqa: T201 - a script
         return 1
@@ -46,11 +45,11 @@ def _try(name: str, check: Callable[[Case], object], case: Case) -> int:
 def run_step(step: int) -> Counter[str]:
     """Run one step; gives the number of inputs of each kind, and of finds."""
     [(number, packets, rng)] = islice(decoder.rounds(step), 1)
-    finds = _try(f"round {number} of packets", lambda some: decoder.check(some, rng), packets)
+    finds = _found(f"round {number} of packets", partial(decoder.check, packets, rng))
     for number, kind, content, rng in islice(readers.cases(step * CAPTURES), CAPTURES):
-        finds += _try(f"capture {number} made from {kind}", lambda data, rng=rng: readers.check(data, rng), content)
+        finds += _found(f"capture {number} made from {kind}", partial(readers.check, content, rng))
     for number, content, within in islice(whole.cases(step * CAPTURES), CAPTURES):
-        finds += _try(f"whole capture {number}", lambda data, within=within: whole.check(data, within), content)
+        finds += _found(f"whole capture {number}", partial(whole.check, content, within))
     return Counter(packets=len(packets), read=CAPTURES, whole=CAPTURES, finds=finds)
 
 

@@ -27,7 +27,7 @@ from caphouse.ingest.formats import records
 from caphouse.warehouse.errors import CaptureError, EmptyCapture, UnsupportedFormat
 
 MOST_SECONDS = 20.0
-"""For one case; on a busy machine."""
+"""For one case; of processor time, so that it does not matter what else the machine does."""
 NUMBERS = (0, 1, 2, 4, 8, 12, 15, 16, 27, 28, 31, 32, 0x7F, 0xFF, 0xFFFF, 262_144, 262_145, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
 MAGICS = (
     b"\n\r\r\n",
@@ -124,14 +124,14 @@ def outcome(content: bytes, most: int) -> list[Frame] | str:
 
 def check(content: bytes, rng: random.Random) -> list[Frame] | str:
     """Read `content` in several ways, all of which must give the same."""
-    began = time.monotonic()
+    began = time.process_time()
     lanes, records.LANE_BYTES, records.GUESS_BYTES = (records.LANE_BYTES, records.GUESS_BYTES), 128, 128
     try:
         in_lanes = outcome(content, 1 << 20)
     finally:
         records.LANE_BYTES, records.GUESS_BYTES = lanes
     assert in_lanes == outcome(content, rng.randrange(1, 300)), "read in other pieces it is something else"
-    assert time.monotonic() - began < MOST_SECONDS, "it takes too long"
+    assert time.process_time() - began < MOST_SECONDS, "it takes too long"
     return in_lanes
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from caphouse.warehouse.staging import StagedWriter
 
 MOST_SECONDS = 20.0
-"""For one capture; on a busy machine."""
+"""For one capture; of processor time, so that it does not matter what else the machine does."""
 MOST_PACKETS = 60
 LONGEST_FRAME = (1 << 31) - 1
 ETHERNET = 1
@@ -54,9 +54,9 @@ class Tables:
         """All values of some columns, added up."""
         return sum(pc.sum(part[column]).as_py() or 0 for part in self._tables[table] for column in columns)
 
-    def streams(self) -> set[int | None]:
+    def streams(self) -> set[Any]:
         """Numbers of the TCP connections that packets belong to; None among them for segments that have a length and no number."""
-        found: set[int | None] = set()
+        found: set[Any] = set()
         for part in self._tables["packets"]:
             segments = part.filter(pc.is_valid(part["tcp_flags"]))
             lost = pc.and_(pc.is_null(segments["stream"]), pc.is_valid(segments["payload_length"]))
@@ -129,7 +129,7 @@ def check(content: bytes, within: int | None) -> dict[str, Any]:
     Returns:
         Its row of `captures`.
     """
-    began = time.monotonic()
+    began = time.process_time()
     tables = Tables()
     with open_content(Pipe(content), name="made") as opened:
         row = ingest_content(Source("file:///made", "made"), opened, cast("StagedWriter", tables), Options(), lambda _: None).row
@@ -151,7 +151,7 @@ def check(content: bytes, within: int | None) -> dict[str, Any]:
     assert None not in streams, "a segment without a stream"
     assert streams == set(range(len(streams))), "numbers of streams left out"
     assert sorted(tables.column("handshakes", "tcp_stream")) == sorted(streams), "a connection without a handshake, or with two"
-    assert time.monotonic() - began < MOST_SECONDS, "it takes too long"
+    assert time.process_time() - began < MOST_SECONDS, "it takes too long"
     return row
 
 

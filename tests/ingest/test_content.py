@@ -8,6 +8,7 @@ import io
 import os
 import random
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,14 @@ def test_a_pipe_of_the_operating_system() -> None:
         assert (content.size, content.file_bytes) == (None, None)
         assert walk(content, 10, 30_000, 20_000) == DATA
     thread.join()
+
+
+def test_memory_of_a_content_that_was_not_read_to_its_end_is_given_back() -> None:
+    """Found by the fuzzer: a window kept its content alive, and the content its window."""
+    content = open_content(Pipe(bytes(100_000)), name="made")
+    content.window(1000, 2000)
+    gone = weakref.ref(content)
+    content.close()
+    del content
+    gc.collect()
+    assert gone() is None
