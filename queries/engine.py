@@ -21,6 +21,7 @@ from typing import Any, Protocol, Self
 import duckdb
 
 from ..warehouse.errors import UsageError
+from ..warehouse.locations import Location
 from ..warehouse.store import Warehouse
 from . import catalog, relations
 from .definitions import EVERYTHING, Definitions, Snapshot
@@ -34,6 +35,11 @@ _LISTINGS = {"show", "describe", "information_schema", "pg_catalog", "pragma", "
 
 class Source(Protocol):
     """What the engine needs of `warehouse.store.Warehouse`."""
+
+    @property
+    def root(self) -> Location:
+        """Where it is."""
+        ...
 
     def snapshot(self) -> Snapshot:
         """The warehouse as it is now."""
@@ -67,7 +73,7 @@ class Session:
 
     Args:
         warehouse: Where snapshots come from.
-        sandbox: Directory beside which `connection` may read no file and no network, and where `sql` takes SELECT only;
+        sandbox: Directory or URI outside which `connection` may read no file and no network, and where `sql` takes SELECT only;
             None for no sandbox.
         scope: What `sql` and `connection` see of the warehouse; without one, all of it. Reports have scopes of their own.
     """
@@ -106,12 +112,20 @@ class Session:
 
     @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
-        return connect(self._spill[0])
+        return self._connect()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        connection = connect(self._spill[0])
+        if not self._warehouse.root.is_local:
+            from . import remote_files
+
+            remote_files.register(connection, self._warehouse.root)
+        return connection
 
     @cached_property
     def _free(self) -> tuple[duckdb.DuckDBPyConnection, Definitions]:
         """The connection for free SQL, and the names on it."""
-        connection = connect(self._spill[0])
+        connection = self._connect()
         definitions = Definitions(connection, self._snapshot, self._scope, temporary=False)
         if self._sandbox is not None:
             connection.execute(f"set allowed_directories = [{relations.quoted(self._sandbox)}]")
@@ -256,4 +270,4 @@ def open_session(location: str | Path, *, sandbox: bool = False, scope: Scope = 
         WarehouseError: It cannot be used.
     """
     warehouse = Warehouse.open(location)
-    return Session(warehouse, sandbox=warehouse.root.uri if sandbox else None, scope=scope)
+    return Session(warehouse, sandbox=warehouse.root.file_uri if sandbox else None, scope=scope)

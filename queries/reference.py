@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..warehouse.errors import UsageError
+from ..warehouse.locations import Location
 from ..warehouse.tables import BY_NAME, TABLES
 from . import catalog
 
@@ -112,6 +113,8 @@ def _types() -> dict[str, dict[str, str]]:
 
 class _Nothing:
     """A warehouse and its snapshot without a capture."""
+
+    root = Location("file", "/")
 
     def snapshot(self) -> _Nothing:
         return self

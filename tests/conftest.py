@@ -1,5 +1,5 @@
 """Fixtures for all tests."""
 
-from object_storage import azurite, moto, place
+from object_storage import azurite, moto, place, remote_place
 
-__all__ = ["azurite", "moto", "place"]
+__all__ = ["azurite", "moto", "place", "remote_place"]

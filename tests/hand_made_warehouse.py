@@ -54,7 +54,7 @@ def arrow(name: str, rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(complete, schema=table.arrow_schema)
 
 
-def make_warehouse(path: Path, captures: Sequence[Row], rows: Mapping[str, list[Row]]) -> Warehouse:
+def make_warehouse(path: str | Path, captures: Sequence[Row], rows: Mapping[str, list[Row]]) -> Warehouse:
     """A warehouse with these rows of `captures` and of the other tables, which name their `ingest_id`."""
     warehouse = Warehouse.create(path)
     for capture in captures:
@@ -368,7 +368,7 @@ HANDSHAKES: list[Row] = [
 ]
 
 
-def make(path: Path) -> Warehouse:
+def make(path: str | Path) -> Warehouse:
     """The warehouse with all rows above, those of the dead attempt too."""
     dead: list[Row] = [{"capture_id": "d" * 64, "ingest_id": 99, "status": "complete", "first_ts_ns": DAY1, "last_ts_ns": DAY1}]
     rows = {"flows": FLOWS, "flow_minutes": FLOW_MINUTES, "packets": PACKETS, "handshakes": HANDSHAKES}

@@ -58,6 +58,6 @@ try:
     main(["report", "ports", "--since", "2026-03-01", "--warehouse", {str(tmp_path / "w")!r}, "--format", "csv"])
 except SystemExit as end:
     assert not end.code, end.code
-print("loaded:", [name for name in ("pyarrow", "numpy", "scapy", "rich", "pydantic") if name in sys.modules])
+print("loaded:", [name for name in ("pyarrow", "fsspec", "numpy", "scapy", "rich", "pydantic") if name in sys.modules])
 """
     assert _fresh(code).rstrip().endswith("loaded: []")
