@@ -44,8 +44,8 @@ format: $(VENV)/.check ## mend what ruff and sqlfluff can mend
 	$(BIN)/ruff format
 	$(BIN)/sqlfluff fix queries
 
-parity: $(VENV)/.test ## compare every capture of the corpus with Wireshark's answers, file by file
-	PYTHONPATH=tests $(BIN)/python -m parity
+parity: $(VENV)/.test ## compare every capture of the corpus, or the files in CAPTURES, with Wireshark's answers, file by file
+	PYTHONPATH=tests $(BIN)/python -m parity $(CAPTURES) $(if $(CAPTURES),--examples)
 
 INPUTS ?= 20000
 STEP ?= 0

@@ -198,7 +198,7 @@ class Content:
         return Window(buffer[: filled + PADDING_BYTES], filled, self.position, last=self._ended)
 
     def _let_go(self) -> None:
-        """Give the memory of all windows back, whose finalizers would keep this content alive: nothing is left to be read."""
+        """Give the memory of all windows back; as long as one lives, its finalizer keeps this content alive."""
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, self.position, last=True)
         self._free.clear()
 

@@ -234,6 +234,15 @@ LINKS = (
     inner4("802.1BR", ETHERNET, _tag(0x893F, 6), "eth:etag"),
     inner4("VN-Tag", ETHERNET, _tag(0x8926, 4), "eth:vntag"),
     inner4("TrustSec metadata", ETHERNET, _tag(0x8909, 6), "eth:cmd"),
+    inner4(
+        "TrustSec metadata in GRE", ETHERNET, over_ip(47, bytes.fromhex("00008909 0800 01010001 0000") + INNER4), "eth:ip:gre:cmd", 1
+    ),
+    inner4("Arista time of 64 bits", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0010 5ceeed58 19c38c2c 0800") + INNER4), "eth:avsp"),
+    inner6("Arista time of 64 bits, UTC", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0110 5ceeed58 19c38c2c 86dd") + INNER6), "eth:avsp"),
+    inner4("Arista time of 48 bits", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0020 ed58 19c38c2c 0800") + INNER4), "eth:avsp"),
+    inner4("Arista time of 48 bits, UTC", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0120 ed58 19c38c2c 0800") + INNER4), "eth:avsp"),
+    inner4("Solaris IPNET", 226, bytes.fromhex("01020000 00000028 00000002 00000000 ffffffff 00000000") + INNER4, "ipnet"),
+    inner6("Solaris IPNET with IPv6", 226, bytes.fromhex("011a0000 0000003c 00000002 00000000 ffffffff 00000000") + INNER6, "ipnet"),
     inner4("FabricPath", ETHERNET, ethernet(0x8903, b"\0\5" + FRAME4 + bytes(4)), "eth:cfp:eth"),
     inner4("ISL", ETHERNET, bytes.fromhex("01000c0000 00 020000000001 0050 aaaa03 00000c 0002 0000 0000") + FRAME4, "eth:eth"),
     inner4("TRILL", ETHERNET, over_ethernet(0x22F3, b"\0\0\0\1\0\2" + FRAME4), "eth:trill:eth"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .base import Layer, Protocol, Rank
-from .ethernet import hand_on_type_or_length
+from .ethernet import MIN_TYPE, hand_on_type_or_length
 
 FABRIC_PATH_BYTES = 16
 _FCS_BYTES = 4
@@ -17,9 +19,10 @@ def dissect_fabric_path(layer: Layer) -> None:
 
 
 def dissect_cmd(layer: Layer) -> None:
-    """Version, length, option, security group tag, then an Ethernet type."""
+    """Version, length, option, security group tag, and an Ethernet type: the last field in Ethernet, the first one in GRE."""
     layer = layer.require(8)
-    layer.hand_on("ethertype", layer.word(6), 8)
+    first = layer.word()
+    layer.hand_on("ethertype", np.where(first >= MIN_TYPE, first, layer.word(6)), 8)
 
 
 def dissect_vn_tag(layer: Layer) -> None:

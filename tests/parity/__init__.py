@@ -4,5 +4,5 @@ Each capture is described twice in the same terms (`model.Capture`): once from w
 `tshark`, run afresh), once from a warehouse (`ours`). `compare` counts, aspect by aspect, in how much the two agree, and `table` prints it.
 
     make parity                              the corpus against its stored oracle
-    PYTHONPATH=tests python -m parity FILE   any captures against the tshark that is installed
+    make parity CAPTURES=FOLDER              any captures against the tshark that is installed
 """
