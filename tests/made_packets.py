@@ -105,6 +105,11 @@ def over_ethernet(kind: int, payload: bytes) -> bytes:
     return ethernet(kind, payload)
 
 
+def _arista(header: str, payload: bytes) -> bytes:
+    """Behind Ethernet and a header with a time, in hexadecimal digits."""
+    return over_ethernet(0xD28B, bytes.fromhex(header) + payload)
+
+
 def over_ip(protocol: int, payload: bytes) -> bytes:
     """Behind Ethernet and IPv4."""
     return ethernet(0x0800, ipv4(protocol, payload))
@@ -237,10 +242,10 @@ LINKS = (
     inner4(
         "TrustSec metadata in GRE", ETHERNET, over_ip(47, bytes.fromhex("00008909 0800 01010001 0000") + INNER4), "eth:ip:gre:cmd", 1
     ),
-    inner4("Arista time of 64 bits", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0010 5ceeed58 19c38c2c 0800") + INNER4), "eth:avsp"),
-    inner6("Arista time of 64 bits, UTC", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0110 5ceeed58 19c38c2c 86dd") + INNER6), "eth:avsp"),
-    inner4("Arista time of 48 bits", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0020 ed58 19c38c2c 0800") + INNER4), "eth:avsp"),
-    inner4("Arista time of 48 bits, UTC", ETHERNET, over_ethernet(0xD28B, bytes.fromhex("0001 0120 ed58 19c38c2c 0800") + INNER4), "eth:avsp"),
+    inner4("Arista time of 64 bits", ETHERNET, _arista("0001 0010 5ceeed58 19c38c2c 0800", INNER4), "eth:avsp"),
+    inner6("Arista time of 64 bits, UTC", ETHERNET, _arista("0001 0110 5ceeed58 19c38c2c 86dd", INNER6), "eth:avsp"),
+    inner4("Arista time of 48 bits", ETHERNET, _arista("0001 0020 ed58 19c38c2c 0800", INNER4), "eth:avsp"),
+    inner4("Arista time of 48 bits, UTC", ETHERNET, _arista("0001 0120 ed58 19c38c2c 0800", INNER4), "eth:avsp"),
     inner4("Solaris IPNET", 226, bytes.fromhex("01020000 00000028 00000002 00000000 ffffffff 00000000") + INNER4, "ipnet"),
     inner6("Solaris IPNET with IPv6", 226, bytes.fromhex("011a0000 0000003c 00000002 00000000 ffffffff 00000000") + INNER6, "ipnet"),
     inner4("FabricPath", ETHERNET, ethernet(0x8903, b"\0\5" + FRAME4 + bytes(4)), "eth:cfp:eth"),

@@ -12,7 +12,7 @@ from . import harness, oracle, table, thresholds, tshark
 def main() -> int:
     """Compare the captures that were named, else those of the corpus."""
     parser = argparse.ArgumentParser(prog="python -m parity", description=__doc__)
-    parser.add_argument("captures", nargs="*", type=Path, help="captures, or folders of them, to compare with the installed tshark; else the corpus")
+    parser.add_argument("captures", nargs="*", type=Path, help="captures, or folders of them, to compare with tshark; else the corpus")
     parser.add_argument("--examples", action="store_true", help="list some of the disagreements of each capture")
     arguments = parser.parse_args()
     captures = [file for path in arguments.captures for file in _files(path)] if arguments.captures else oracle.captures()
