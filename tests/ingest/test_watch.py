@@ -236,14 +236,19 @@ def can_capture() -> bool:
     return True
 
 
+RING_PACKETS = 3_200
+"""More than four files of a million bytes hold of packets of 1,500 bytes."""
+
+
 def traffic(command: list[str], port: int, seconds: float = 7.0) -> str:
     """Run a capture tool beside some traffic on the loopback; what it says."""
     with (
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tool,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        end, sent = time.monotonic() + seconds, 0
+        while time.monotonic() < end or sent < RING_PACKETS:
+            sent += 1
             sender.sendto(bytes(1500), ("127.0.0.1", port))
             time.sleep(0.002)
         tool.send_signal(signal.SIGINT)
