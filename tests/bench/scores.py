@@ -59,4 +59,5 @@ def markdown(scores: Scores) -> Iterator[str]:
         sign = ">=" if wanted.more else "<="
         goal = f"{sign} {wanted.text(wanted.goal)}" if wanted.goal is not None else ""
         figures = f"{sign} {wanted.text(wanted.must)} | {goal} | {wanted.text(score.measured)}"
-        yield f"| {score.name} | {figures} | {wanted.verdict(score.measured)} |"
+        name = score.name.replace("|", "\\|")  # a cell would end there
+        yield f"| {name} | {figures} | {wanted.verdict(score.measured)} |"

@@ -38,6 +38,16 @@ def test_all_kinds_of_packets(made: Pcapng) -> None:
     assert capture.reader.state.problems == []
 
 
+def test_a_hundred_thousand_interfaces_with_snapshot_lengths_of_four_gigabytes() -> None:
+    count = 100_000
+    capture = read(
+        LE.section() + LE.interface(1, 0xFFFFFFFF) * count + LE.packet(b"last", interface=count - 1) + LE.simple_packet(b"first")
+    )
+    assert len(capture.reader.state.interfaces) == count
+    assert [(frame.data, frame.interface_id) for frame in capture.frames] == [(b"last", count - 1), (b"first", 0)]
+    assert capture.reader.state.problems == []
+
+
 def test_simple_packets_are_cut_at_the_snapshot_length() -> None:
     capture = read(LE.section() + LE.interface(1, 8) + LE.simple_packet(b"12345678", wire=100) + LE.simple_packet(b"1234"))
     assert [(frame.data, frame.wire_length) for frame in capture.frames] == [(b"12345678", 100), (b"1234", 4)]
