@@ -198,6 +198,7 @@ def ingest_sources(
     known = warehouse.known()
     tracker = _Tracker(len(found), progress)
     report = IngestReport()
+    files = 0
     with closing(_run(warehouse, chunks, known, options, jobs, tracker)) as done:
         for chunk in done:
             commit = warehouse.commit(chunk.files, chunk.captures, instead_of=chunk.instead_of, beginnings=chunk.beginnings)
@@ -208,21 +209,22 @@ def ingest_sources(
                 for result, ingest_id in zip(chunk.results, chunk.ingest_ids, strict=True)
             ]
             report.results += results
+            files += len(chunk.files)
             _drop_originals(warehouse, known, commit.replaced)
             tracker.done(chunk)
             if committed is not None:
                 committed(results)
     if any(not result.already_present for result in report.results):
-        _compact(warehouse, report)
+        _compact(warehouse, report, files)
     return report
 
 
-def _compact(warehouse: Warehouse, report: IngestReport) -> None:
-    """Merge small files when there are many. What was ingested is in whatever comes of it."""
+def _compact(warehouse: Warehouse, report: IngestReport, files: int) -> None:
+    """Merge small files when there are many, `files` of them new. What was ingested is in whatever comes of it."""
     from ..warehouse.compaction import compact, is_due
 
     try:
-        if is_due(warehouse.snapshot()):
+        if is_due(warehouse, files):
             report.compacted = compact(warehouse)
     except WarehouseError as error:
         report.trouble = str(error)

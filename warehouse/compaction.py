@@ -68,9 +68,17 @@ DUE_FILES = 500
 """A compaction is due when it would leave so many files fewer: opening them takes a query about 0.1 s."""
 
 
-def is_due(snapshot: Snapshot) -> bool:
-    """Whether there are enough small files for a compaction to be worth its while."""
-    return small_files(snapshot) >= DUE_FILES
+def is_due(warehouse: Warehouse, added: int = DUE_FILES) -> bool:
+    """Whether there are enough small files for a compaction to be worth its while.
+
+    Args:
+        warehouse: The warehouse.
+        added: Files that were added since it was looked at; with few files in all there is no need for another look.
+    """
+    before = warehouse.files_at_most()
+    if before is not None and before + added < DUE_FILES:
+        return False
+    return small_files(warehouse.snapshot()) >= DUE_FILES
 
 
 def small_files(snapshot: Snapshot) -> int:

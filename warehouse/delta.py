@@ -59,8 +59,15 @@ def _statistics(table: Table) -> str:
     return ",".join(column.name for column in table.stored if column.statistics)
 
 
-def create(root: Location, table: Table, configuration: Mapping[str, str] | None = None) -> None:
-    """Create the table unless it is there; several processes may do so at once."""
+def create(root: Location, table: Table, configuration: Mapping[str, str] | None = None) -> DeltaTable | None:
+    """Create the table unless it is there; several processes may do so at once.
+
+    Returns:
+        The table as it is now, or None when another process created it in the same moment.
+
+    Raises:
+        WarehouseError: It cannot be created.
+    """
     location = root.join(table.name)
     try:
         location.make_folder()
@@ -78,9 +85,10 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
         if made.version() == 0:
             made.create_checkpoint()
     except CommitFailedError:
-        return  # another process created it in the same moment
+        return None
     except (DeltaError, OSError) as error:
         raise WarehouseError(f"{location}: the table cannot be created: {reason(error)}.") from error
+    return made
 
 
 def load(root: Location, name: str, *, version: int | None = None) -> DeltaTable:

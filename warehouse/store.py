@@ -132,10 +132,13 @@ class Warehouse:
         root = Location.parse(location)
         configuration = {FORMAT_KEY: str(FORMAT)}
         with ThreadPoolExecutor(max_workers=len(TABLES)) as pool:
-            list(pool.map(lambda table: delta.create(root, table, configuration), [table for table in TABLES if table is not CAPTURES]))
+            made = list(pool.map(lambda table: delta.create(root, table, configuration), [table for table in TABLES if table is not CAPTURES]))
         # captures comes last: while it is missing there is no warehouse.
         delta.create(root, CAPTURES, configuration)
-        return cls.open(root)
+        warehouse = cls.open(root)
+        now = time.monotonic()
+        warehouse._loaded |= {dt.metadata().name: (now, dt) for dt in made if dt is not None}
+        return warehouse
 
     @classmethod
     def open_or_create(cls, location: str | os.PathLike[str] | Location) -> Warehouse:
@@ -281,6 +284,16 @@ class Warehouse:
             return
         with ThreadPoolExecutor(max_workers=len(by_table)) as pool:
             list(pool.map(self._append, by_table, by_table.values()))
+
+    def files_at_most(self) -> int | None:
+        """How many data files the warehouse had at the last look at its tables; None where not every one was looked at.
+
+        Without a look of its own: what others register meanwhile is not in it.
+        """
+        names = [table.name for table in TABLES if table is not CAPTURES]
+        if not self._loaded.keys() >= set(names):
+            return None
+        return sum(actions_of(self._loaded[name][1]).num_rows for name in names)
 
     def captures_state(self) -> CapturesState:
         """The newest state of `captures`."""

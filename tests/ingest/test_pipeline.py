@@ -184,7 +184,7 @@ def test_many_small_files_are_compacted_by_the_ingest_that_leaves_them(tmp_path:
 
 
 def test_a_compaction_that_fails_costs_no_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> bool:
+    def fail(*_: object) -> bool:
         raise WarehouseError("the disk is full")
 
     monkeypatch.setattr(compaction, "is_due", fail)

@@ -49,9 +49,14 @@ def test_compaction_merges_and_changes_no_row(warehouse: Warehouse, monkeypatch:
     some(warehouse)
     before, snapshot = contents(warehouse), warehouse.snapshot()
     assert small_files(snapshot) == 6 * 4, "six tables, two days, three files each"
-    assert not is_due(snapshot)
+    assert not is_due(warehouse)
     monkeypatch.setattr(compaction, "DUE_FILES", 24)
-    assert is_due(snapshot)
+    assert is_due(warehouse)
+    with monkeypatch.context() as few:
+        few.setattr(compaction, "DUE_FILES", 38)
+        few.setattr(compaction, "small_files", lambda _: 38)
+        assert not is_due(warehouse, 1), "36 files and one more need no other look"
+        assert is_due(warehouse, 2)
     results = compact(warehouse)
     assert len(results) == 12
     assert all((result.files, result.rows[0]) == ((3, 1), result.rows[1]) for result in results)
@@ -59,7 +64,7 @@ def test_compaction_merges_and_changes_no_row(warehouse: Warehouse, monkeypatch:
     after = warehouse.snapshot()
     assert {name: files.num_rows for name, files in after.actions.items()} == {t.name: 2 for t in TABLES[1:]} | {"captures": 1}
     assert small_files(after) == 0
-    assert not is_due(after)
+    assert not is_due(warehouse)
     assert compact(warehouse) == [], "there is nothing left to do"
     for name in ("packets", "flows"):
         assert all(os.path.exists(uri) for uri in snapshot.uris(name)), "a reader may still have the old files"  # noqa: PTH110
