@@ -77,7 +77,7 @@ def program() -> None:
     try:
         main()
     except SystemExit as end:
-        atexit._run_exitfuncs()  # there is no other name for it
+        atexit._run_exitfuncs()  # noqa: SLF001 - there is no other name for it
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)

@@ -132,12 +132,14 @@ class Warehouse:
         root = Location.parse(location)
         configuration = {FORMAT_KEY: str(FORMAT)}
         with ThreadPoolExecutor(max_workers=len(TABLES)) as pool:
-            made = list(pool.map(lambda table: delta.create(root, table, configuration), [table for table in TABLES if table is not CAPTURES]))
+            others = [table for table in TABLES if table is not CAPTURES]
+            made = list(pool.map(lambda table: delta.create(root, table, configuration), others))
         # captures comes last: while it is missing there is no warehouse.
         delta.create(root, CAPTURES, configuration)
-        warehouse = cls.open(root)
-        now = time.monotonic()
-        warehouse._loaded |= {dt.metadata().name: (now, dt) for dt in made if dt is not None}
+        warehouse = cls(root)
+        # What was made just now need not be loaded.
+        warehouse._loaded |= {dt.metadata().name: (time.monotonic(), dt) for dt in made if dt is not None}
+        warehouse._check_format(warehouse._table(CAPTURES.name))
         return warehouse
 
     @classmethod
