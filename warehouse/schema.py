@@ -96,12 +96,14 @@ class Table:
         doc: A paragraph for the user.
         columns: All columns in order, stored and derived. `capture_id` of the view comes from `captures` and is not listed
             here, except in `captures` itself.
+        quick: Whether time counts more than space: columns whose encoding is a dictionary are compressed with snappy, not zstd.
     """
 
     name: str
     rows: str
     doc: str
     columns: tuple[Column, ...]
+    quick: bool = False
 
     @cached_property
     def stored(self) -> tuple[Column, ...]:

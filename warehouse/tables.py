@@ -101,6 +101,7 @@ PACKETS = Table(
     rows="One row per frame, in file order.",
     doc="Headers of every packet. `src_ip`, `dst_ip` and the ports are those of the innermost header that does not lie inside an "
     "ICMP error; a field is NULL where its layer is absent or was not captured.",
+    quick=True,
     columns=(
         INGEST_ID,
         Column("frame_number", BIGINT, "1-based number in file order, as Wireshark's frame.number.", encoding=DELTA, nullable=False),
