@@ -135,7 +135,7 @@ class Warehouse:
             others = [table for table in TABLES if table is not CAPTURES]
             made = list(pool.map(lambda table: delta.create(root, table, configuration), others))
         # captures comes last: while it is missing there is no warehouse.
-        delta.create(root, CAPTURES, configuration)
+        made.append(delta.create(root, CAPTURES, configuration))
         warehouse = cls(root)
         # What was made just now need not be loaded.
         warehouse._loaded |= {dt.metadata().name: (time.monotonic(), dt) for dt in made if dt is not None}
