@@ -34,7 +34,7 @@ _METAVARS = {"INTEGER": "NUMBER", "DOUBLE": "NUMBER", "VARCHAR": "TEXT", "BOOLEA
 
 
 def group(only: str | None = None) -> typer.Typer:
-    """Returns the command `report` with a sub-command for each report found in the folder, or for the one called `only`, if there is one."""
+    """Returns the command `report` with a sub-command for each report in the folder, or for that called `only` if there is one."""
     app = typer.Typer(
         help="Answer a question that is asked often; without NAME: list the reports.",
         invoke_without_command=True,

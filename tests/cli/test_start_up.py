@@ -73,8 +73,8 @@ def _options(group: Any, path: tuple[str, ...]) -> list[tuple[str | None, list[s
 
 
 def test_a_command_that_is_made_alone_is_the_one_among_all() -> None:
-    every = typer.main.get_command(build())
-    paths = [(name,) for name in every.commands] + [("report", name) for name in every.commands["report"].commands]  # type: ignore[attr-defined]
+    every: Any = typer.main.get_command(build())
+    paths = [(name,) for name in every.commands] + [("report", name) for name in every.commands["report"].commands]
     for path in paths:
         alone: Any = typer.main.get_command(build([*path, "--warehouse", "x"]))
         assert list(alone.commands) == [path[0]]
