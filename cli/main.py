@@ -25,13 +25,34 @@ from .terminal import safe, say
 _OF_THE_WAREHOUSE = re.compile(r"/date=[^/]*/\w+\.parquet")
 """A data file in an error of DuckDB; other files are the user's own, named in the query."""
 
-
 GARBAGE_OBJECTS = 100_000
 """Objects after which garbage is looked for; `watch` makes some at every round."""
 
+_COMMANDS: dict[str, Any] = {
+    "ingest": ingest.ingest,
+    "reingest": ingest.reingest,
+    "watch": watch.watch,
+    "captures": None,
+    "report": None,
+    "sql": ask.sql,
+    "compact": maintain.compact,
+    "prune": maintain.prune,
+    "forget": maintain.forget,
+    "vacuum": maintain.vacuum,
+    "verify": maintain.verify,
+    "export": maintain.export,
+    "schema": ask.schema,
+}
+"""The commands in the order of the help; those that reports are made into are made when they are asked for."""
 
-def build() -> typer.Typer:
-    """Returns the application with all its commands."""
+
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Returns the application.
+
+    Args:
+        arguments: Those of the process. Where they begin with the name of a command, and of a report, the application has that one
+            alone: making all of them, each with its options, takes longer than many an answer.
+    """
     app = typer.Typer(
         name="caphouse",
         help="A SQL-backed warehouse for packet captures: Wireshark's answers, over all of history.",
@@ -41,15 +62,15 @@ def build() -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
     )
-    app.command("ingest")(ingest.ingest)
-    app.command("reingest")(ingest.reingest)
-    app.command("watch")(watch.watch)
-    app.command("captures")(reports.captures_command())
-    app.add_typer(reports.group(), name="report")
-    app.command("sql")(ask.sql)
-    for command in (maintain.compact, maintain.prune, maintain.forget, maintain.vacuum, maintain.verify, maintain.export):
-        app.command(command.__name__)(command)
-    app.command("schema")(ask.schema)
+    # With a callback the application remains a group of commands when it has one only.
+    app.callback()(lambda: None)
+    asked = arguments[0] if arguments else None
+    names = [asked] if asked in _COMMANDS else list(_COMMANDS)
+    for name in names:
+        if name == "report":
+            app.add_typer(reports.group(arguments[1] if asked == name and len(arguments) > 1 else None), name=name)
+        else:
+            app.command(name)(reports.captures_command() if name == "captures" else _COMMANDS[name])
     return app
 
 
@@ -98,7 +119,8 @@ def _command_first(arguments: list[str]) -> list[str]:
 
 def _run(arguments: list[str]) -> ExitCode:
     try:
-        result = build()(args=_command_first(arguments), prog_name="caphouse", standalone_mode=False)
+        arguments = _command_first(arguments)
+        result = build(arguments)(args=arguments, prog_name="caphouse", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED

@@ -33,8 +33,8 @@ _DEDUPLICATE = "Count packets and connections that several captures of one host 
 _METAVARS = {"INTEGER": "NUMBER", "DOUBLE": "NUMBER", "VARCHAR": "TEXT", "BOOLEAN": ""}
 
 
-def group() -> typer.Typer:
-    """Returns the command `report` with a sub-command for each report found in the folder."""
+def group(only: str | None = None) -> typer.Typer:
+    """Returns the command `report` with a sub-command for each report in the folder, or for that called `only` if there is one."""
     app = typer.Typer(
         help="Answer a question that is asked often; without NAME: list the reports.",
         invoke_without_command=True,
@@ -51,7 +51,8 @@ def group() -> typer.Typer:
         return ExitCode.FINE if context.invoked_subcommand else _list_reports(form, output)
 
     app.callback()(overview)
-    for name in catalog.report_names():
+    names = catalog.report_names()
+    for name in [only] if only in names else names:
         definition = catalog.report(name)
         app.command(name, help=_help(definition), short_help=definition.title)(command(definition))
     return app

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
+_NEEDS_QUOTES = " or ".join(
+    ["{0} = ''", *(f"contains({{0}}, '{character}')" for character in '",\r\n'), "starts_with({0}, ' ')", "ends_with({0}, ' ')"]
+)
+"""Plain searches: a regular expression that says the same takes four times as long on text that needs no quotes."""
+
 _TEXT: dict[str, str] = {
     **dict.fromkeys({"BOOLEAN", "DATE", *_INTEGERS}, "cast({} as varchar)"),
-    "DOUBLE": r"regexp_replace(cast({} as varchar), '\.0$', '')",
+    "DOUBLE": "case when ends_with(cast({0} as varchar), '.0') then left(cast({0} as varchar), -2) else cast({0} as varchar) end",
     "TIMESTAMP": "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')",
-    "VARCHAR": """case when regexp_matches({0}, '^$|[",\r\n]|^ | $') then concat('"', replace({0}, '"', '""'), '"') else {0} end""",
+    "VARCHAR": f"""case when {_NEEDS_QUOTES} then concat('"', replace({{0}}, '"', '""'), '"') else {{0}} end""",
 }
 """Text of a value by the type of its column; only text can hold what CSV puts in quotes."""
 
@@ -39,13 +44,12 @@ def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[list[str]] | None:
     names, kinds = relation.columns, [str(kind) for kind in relation.types]
     if len({name.lower() for name in names}) < len(names) or not _TEXT.keys() >= set(kinds):
         return None
-    # A line that is empty would be skipped by readers: a lone NULL is written as "".
-    missing = "'\"\"'" if len(names) == 1 else "''"
-    values = []
-    for name, kind in zip(names, kinds, strict=True):
-        column = '"' + name.replace('"', '""') + '"'
-        values.append(f"coalesce({_TEXT[kind].format(column)}, {missing})")
-    return _lists(relation.project(" || ',' || ".join(values)))
+    values = [_TEXT[kind].format('"' + name.replace('"', '""') + '"') for name, kind in zip(names, kinds, strict=True)]
+    # A line that is empty would be skipped by readers: a lone NULL is written as "". One call for all columns: `||` copies what is
+    # there of the line once for each column.
+    separator = ", ',', "
+    line = f"""coalesce({values[0]}, '""')""" if len(values) == 1 else f"concat({separator.join(values)})"
+    return _lists(relation.project(line))
 
 
 def _lists(lines: duckdb.DuckDBPyRelation) -> Iterator[list[str]]:

@@ -69,6 +69,26 @@ candidates as materialized (
     from clients
     cross join enough
     where clients.bytes >= enough.bytes
+),
+
+-- Sums of bytes tell what is listed, and all else is counted for that alone.
+sums as (
+    select
+        t.client_ip,
+        t.server_ip,
+        t.protocol,
+        t.server_port,
+        sum(t.bytes_to_server + t.bytes_to_client) as bytes
+    from talks as t
+    inner join candidates as c on t.client_ip = c.client_ip
+    group by t.client_ip, t.server_ip, t.protocol, t.server_port
+),
+
+listed as materialized (
+    select *
+    from sums
+    order by bytes desc, client_ip asc, server_ip asc, protocol asc, server_port asc
+    limit nullif($top, 0)
 )
 
 select
@@ -85,7 +105,11 @@ select
     min(t.first_ts) as first_seen,
     max(t.last_ts) as last_seen
 from talks as t
-inner join candidates as c on t.client_ip = c.client_ip
+inner join listed as l
+    on
+        t.client_ip = l.client_ip
+        and t.server_ip = l.server_ip
+        and t.protocol = l.protocol
+        and t.server_port is not distinct from l.server_port
 group by t.client_ip, t.server_ip, t.protocol, t.server_port
 order by sum(t.bytes_to_server + t.bytes_to_client) desc, t.client_ip asc, t.server_ip asc, t.protocol asc, t.server_port asc
-limit nullif($top, 0)

@@ -4,7 +4,7 @@ description = """
 Who packets were sent to, by protocol and port, as Wireshark's IPv4 and IPv6 Statistics > Destinations and Ports: counted once per IP header of a packet
 at the innermost destination. Addresses with most packets first, then their ports with most packets.
 """
-needs = ["_directions"]
+needs = ["_directions", "_seen_traffic"]
 layout = { kind = "groups", by = ["ip_version", "dst_ip", "dst_packets"] }
 chart = { kind = "bar", x = "dst_ip", y = "packets" }
 [params]
@@ -35,13 +35,32 @@ with sent as not materialized (
     where $port is null or seen_port = $port
 ),
 
--- First the addresses alone, then the ports of those that are listed: every client has many ports, and most are never shown.
+-- First the addresses alone, then the ports of those that are listed: every client has many ports, and most are never shown. Each
+-- direction is summed by itself before both are put together, so that no row is kept for each flow.
+sums as (
+    select
+        server_ip as dst_ip,
+        sum(packets_to_server * ipv4_layers) as ipv4_packets,
+        sum(packets_to_server * ipv6_layers) as ipv6_packets
+    from _seen_traffic
+    where $port is null or seen_server_port = $port
+    group by server_ip
+    union all
+    select
+        client_ip as dst_ip,
+        sum(packets_to_client * ipv4_layers) as ipv4_packets,
+        sum(packets_to_client * ipv6_layers) as ipv6_packets
+    from _seen_traffic
+    where $port is null or seen_client_port = $port
+    group by client_ip
+),
+
 addresses as (
     select
         dst_ip,
-        sum(packets * ipv4_layers) as ipv4_packets,
-        sum(packets * ipv6_layers) as ipv6_packets
-    from sent
+        sum(ipv4_packets) as ipv4_packets,
+        sum(ipv6_packets) as ipv6_packets
+    from sums
     group by dst_ip
 ),
 
@@ -69,7 +88,7 @@ ranked as (
     from totals
 ),
 
-listed as (
+listed as materialized (
     select *
     from ranked
     where $top = 0 or place <= $top

@@ -4,7 +4,7 @@ description = """
 One row per flow and direction that has packets, with the addresses of the innermost IP header and the transport as Wireshark's
 statistics see it at the end of dissection: an ICMP error keeps its own addresses but takes protocol and port of the packet it is about.
 """
-needs = ["traffic"]
+needs = ["_seen_traffic"]
 [columns]
 src_ip = "Innermost source address, NULL without IP."
 src_port = "Source port, NULL without ports."
@@ -26,9 +26,10 @@ with sent as (
         server_port as dst_port,
         tunnel_client_ip as tunnel_src_ip,
         tunnel_server_ip as tunnel_dst_ip,
+        seen_server_port as seen_port,
         packets_to_server as packets,
         bytes_to_server as bytes
-    from traffic
+    from _seen_traffic
     where packets_to_server > 0
     union all
     select
@@ -39,25 +40,11 @@ with sent as (
         client_port as dst_port,
         tunnel_server_ip as tunnel_src_ip,
         tunnel_client_ip as tunnel_dst_ip,
+        seen_client_port as seen_port,
         packets_to_client as packets,
         bytes_to_client as bytes
-    from traffic
+    from _seen_traffic
     where packets_to_client > 0
-),
-
-named as (
-    select
-        *,
-        case
-            when not in_icmp_error then transport
-            when error_dst_port is null then null
-            when error_ip_protocol = 6 then 'TCP'
-            when error_ip_protocol in (17, 136) then 'UDP'
-            when error_ip_protocol = 132 then 'SCTP'
-            when error_ip_protocol = 33 then 'DCCP'
-        end as known_protocol,
-        case when in_icmp_error then error_dst_port else dst_port end as known_port
-    from sent
 )
 
 select
@@ -78,8 +65,8 @@ select
     dst_port,
     tunnel_src_ip,
     tunnel_dst_ip,
-    coalesce(known_protocol, 'NONE') as seen_protocol,
-    case when known_protocol is null then 0 else known_port end as seen_port,
+    seen_protocol,
+    seen_port,
     packets,
     bytes
-from named
+from sent

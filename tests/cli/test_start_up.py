@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from caphouse.cli.main import build
 from caphouse.warehouse.store import Warehouse
 
 HEAVY = ("duckdb", "pyarrow", "scapy", "numpy", "deltalake", "rich", "blake3")
@@ -61,3 +64,28 @@ except SystemExit as end:
 print("loaded:", [name for name in ("pyarrow", "fsspec", "numpy", "scapy", "rich", "pydantic") if name in sys.modules])
 """
     assert _fresh(code).rstrip().endswith("loaded: []")
+
+
+def _options(group: Any, path: tuple[str, ...]) -> list[tuple[str | None, list[str], object]]:
+    for name in path:
+        group = group.commands[name]
+    return [(parameter.name, parameter.opts, parameter.default) for parameter in group.params]
+
+
+def test_a_command_that_is_made_alone_is_the_one_among_all() -> None:
+    every: Any = typer.main.get_command(build())
+    paths = [(name,) for name in every.commands] + [("report", name) for name in every.commands["report"].commands]
+    for path in paths:
+        alone: Any = typer.main.get_command(build([*path, "--warehouse", "x"]))
+        assert list(alone.commands) == [path[0]]
+        assert _options(alone, path) == _options(every, path)
+    only: Any = typer.main.get_command(build(["report", "rtt"]))
+    assert list(only.commands["report"].commands) == ["rtt"]
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["report", "nothing"], ["--help"], []])
+def test_where_no_command_is_named_all_are_there(arguments: list[str]) -> None:
+    app: Any = typer.main.get_command(build(arguments))
+    if arguments[:1] != ["report"]:
+        assert {"ingest", "report", "sql", "schema"} <= set(app.commands)
+    assert {"rtt", "ports", "destinations"} <= set(app.commands["report"].commands)
