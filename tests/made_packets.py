@@ -518,7 +518,6 @@ TUNNELS = (
         "eth:ipv6:mipv6",
         CLIENT6,
         SERVER6,
-        ipv6_layers=1,
     ),
     outer("not GTP", over_udp(2152, b"\x9e\xff\0\4" + bytes(8), 2152), "eth:ip:udp", 2152, 2152),
     outer("fragment", ethernet(0x0800, ipv4(17, bytes(40), fragment=5)), "eth:ip:data"),

@@ -17,6 +17,7 @@ _HEADER = np.dtype(
 )  # fmt: skip
 HEADER_BYTES = 40
 _NO_NEXT = 59
+MOBILITY = 135
 _SOURCE_AT, _DESTINATION_AT = 8, 24
 _SOURCE = np.dtype((">u8", 2))
 
@@ -79,8 +80,8 @@ def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> npt
     """Walk the extension headers, `length` bytes on; `following` (int64[m]) is the first next-header value and is changed.
 
     Returns:
-        bool[m], whether Wireshark's statistics count the IPv6 header: not that of a later fragment, nor one with extension headers that
-        are cut or make no sense.
+        bool[m], whether Wireshark's statistics count the IPv6 header: not that of a later fragment, nor one before a mobility header,
+        nor one with extension headers that are cut or make no sense.
     """
     at = np.full(len(layer), length, dtype=np.int64)
     offset = np.zeros(len(layer), dtype=np.int32)
@@ -91,7 +92,7 @@ def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> npt
     layer.hand_to("data", at, go_on & (offset > 0))
     # What follows "no next header" is padding, and Wireshark calls it data.
     layer.hand_to("data", at, complete & (following == _NO_NEXT) & (layer.end > layer.start + at))
-    counted: npt.NDArray[np.bool_] = complete & (offset == 0)
+    counted: npt.NDArray[np.bool_] = complete & (offset == 0) & (following != MOBILITY)
     return counted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Layer, Protocol
+from .ipv6 import MOBILITY
 
 
 def dissect(layer: Layer) -> None:
@@ -10,4 +11,4 @@ def dissect(layer: Layer) -> None:
     layer.drop_node(layer.get("ip_version") == 6)
 
 
-PROTOCOL = Protocol("mipv6", key="mipv6_header", under={"ip.proto": (135,)}, dissect=dissect)
+PROTOCOL = Protocol("mipv6", key="mipv6_header", under={"ip.proto": (MOBILITY,)}, dissect=dissect)

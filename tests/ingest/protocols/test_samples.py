@@ -14,7 +14,7 @@ from parity import printed
 from parity.paths import names, to_transport
 
 FIELDS = ("protocols", "src", "dst", "src_port", "dst_port", "ipv4_layers", "ipv6_layers")
-UNCOUNTED = {"IPv6, later fragment", "jumbogram that is none"}
+UNCOUNTED = {"IPv6, later fragment", "jumbogram that is none", "mobile IPv6 over IPv6"}
 """Samples with an IPv6 header that Wireshark shows and leaves out of its statistics."""
 COLUMNS = {"src": "src_ip", "dst": "dst_ip"}
 
