@@ -66,6 +66,26 @@ def test_tshark_has_the_same_tree_of_headers_that_were_cut(tmp_path: Path, paylo
     check_tree(tmp_path, [Raw(ETHERNET, whole[:length], len(whole)) for length in range(1, len(whole))])
 
 
+EMPTY = [
+    Raw(ETHERNET, ethernet(0x86DD, ipv6(number, b"") + bytes(20)))
+    for number in (47, 51, 97, 103)  # GRE, AH, EtherIP, PIM
+]
+"""Headers of which nothing is there, by the length of what is around them, though nothing was cut by the capture."""
+
+
+def test_a_short_header_is_out_of_the_tree_whatever_else_is_in_the_batch() -> None:
+    cut = Raw(ETHERNET, ethernet(0x0800, ipv4(6, tcp()))[:30], 54)
+    for packet in EMPTY:
+        alone, beside = rows([packet]), rows([packet, cut])[:1]
+        assert [row["counted"] for row in alone] == [row["counted"] for row in beside] == ["eth:ipv6"]
+        assert alone[0]["protocols"] != "eth:ipv6"
+
+
+@pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
+def test_tshark_has_the_same_tree_of_headers_without_bytes(tmp_path: Path) -> None:
+    check_tree(tmp_path, EMPTY)
+
+
 @pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("port", [4789, 6081])
