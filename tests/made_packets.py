@@ -554,6 +554,7 @@ TUNNELS = (
             ("loose", b"\x83\x0b\4" + ip(CLIENT) + ip(SERVER) + b"\0", SERVER),
             ("strict, behind other options", b"\1\7\7\4\0\0\0\0\x89\7\4" + ip(SERVER) + b"\0", SERVER),
             ("half way", b"\x83\x0b\x08" + ip(CLIENT) + ip(SERVER) + b"\0", SERVER),
+            ("behind another", b"\x83\7\4" + ip(SERVER) + b"\x89\7\5" + ip(CLIENT) + bytes(2), SERVER),
             ("at its end", b"\x83\x0b\x0c" + ip(CLIENT) + ip(SERVER) + b"\0", OUTER_SERVER),
             ("with a pointer that is none", b"\x83\x0b\5" + ip(CLIENT) + ip(SERVER) + b"\0", OUTER_SERVER),
             ("longer than the header", b"\x83\x0b\4" + ip(CLIENT) + b"\0", OUTER_SERVER),

@@ -11,11 +11,12 @@ _OPTION = np.dtype([("kind", "u1"), ("length", "u1"), ("pointer", "u1")])
 _HEADER_BYTES, _MOST_OPTIONS = 20, 40
 _END, _NO_OPERATION, _LOOSE_ROUTE, _STRICT_ROUTE = 0, 1, 131, 137
 _FIRST_POINTER = 4
+_ADDRESS, _ADDRESS_BYTES = np.dtype(">u4"), 4
 _SOURCE = np.uint64(0xFFFFFFFF << 32)
 
 
 def follow_source_routes(layer: Layer, header_length: npt.NDArray[np.int64], addresses: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Put the last address of a route that is not at its end in the place of the destination, as Wireshark does.
+    """Put the last address of a route that is not at its end in the place of the destination, as Wireshark does; the first route counts.
 
     Args:
         layer: m packets at their IPv4 headers.
@@ -45,18 +46,12 @@ def follow_source_routes(layer: Layer, header_length: npt.NDArray[np.int64], add
         fits = long & (length > 1) & (length <= left)
         pointer = option["pointer"]
         unfinished = is_route & fits & (pointer >= _FIRST_POINTER) & (pointer % 4 == 0) & (pointer <= length) & (length % 4 == 3)
-        _redirect(layer, waiting[unfinished], at[waiting[unfinished]] + length[unfinished], addresses, whole)
+        routed = waiting[unfinished]
+        whole[routed] = captured[routed] >= header_length[routed]
+        end = (at[waiting] + length)[unfinished & whole[waiting]]
+        routed = routed[whole[routed]]
+        last = layer.frames.gather(layer.start[routed] + end - _ADDRESS_BYTES, _ADDRESS).astype(np.uint64)
+        addresses[routed] = addresses[routed] & _SOURCE | last
         at[waiting] += np.where(single, 1, length)
-        waiting = waiting[single | fits]
+        waiting = waiting[(single | fits) & ~is_route]
     return whole
-
-
-def _redirect(
-    layer: Layer, places: npt.NDArray[np.int64], end: npt.NDArray[np.int64], addresses: npt.NDArray[np.uint64], whole: npt.NDArray[np.bool_]
-) -> None:
-    """Let the layer's packets `places` go to the address that ends `end` bytes from their start."""
-    there = layer.captured[places] >= end
-    whole[places] &= there
-    places, end = places[there], end[there]
-    last = layer.frames.gather(layer.start[places] + end - 4, np.dtype(">u4")).astype(np.uint64)
-    addresses[places] = addresses[places] & _SOURCE | last
