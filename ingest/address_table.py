@@ -24,6 +24,8 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 INNERMOST, TUNNEL, QUOTED = "", "tunnel_", "error_"
 """Kinds of address pairs: what the names of their columns begin with."""
+OUTER = "outer_"
+"""One more: pairs of all headers but the innermost, of those packets alone that have several (see `header_stacks`)."""
 _NONE, _IPV4, _IPV6, _IPV4_SOURCE, _IPV6_SOURCE = 0, 4, 6, -4, -6
 
 
@@ -62,6 +64,25 @@ class AddressPairs:
         """Which of the packets `rows` have addresses already (bool[m])."""
         present: npt.NDArray[np.bool_] = self._family.take(rows) != _NONE
         return present
+
+    def is_ipv6(self, rows: Int64) -> npt.NDArray[np.bool_]:
+        """Which of the pairs `rows` are IPv6 addresses (bool[m])."""
+        found: npt.NDArray[np.bool_] = self._family.take(rows) == _IPV6
+        return found
+
+    def append(self, other: AddressPairs, rows: Int64) -> None:
+        """Add copies of the pairs `rows` of `other` at the end."""
+        before = len(self._family)
+        for name in ("_family", "_ipv4"):
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(other, name).take(rows)]))
+        if self._ipv6 is None and other._ipv6 is None:
+            return
+        own = np.zeros((4, before), dtype=np.uint64) if self._ipv6 is None else self._ipv6
+        added = np.zeros((4, len(rows)), dtype=np.uint64) if other._ipv6 is None else other._ipv6[:, rows]
+        self._ipv6 = np.concatenate([own, added], axis=1)
+
+    def __len__(self) -> int:
+        return len(self._family)
 
     def copy_from(self, other: AddressPairs, rows: Int64) -> None:
         """Take over the pairs of the packets `rows` from `other`."""
@@ -119,15 +140,16 @@ def address_table(size: int, pairs: Mapping[str, AddressPairs]) -> tuple[Address
     """Number the distinct addresses of a batch of `size` packets.
 
     Args:
-        pairs: What there is of `INNERMOST`, `TUNNEL` and `QUOTED` pairs.
+        pairs: What there is of `INNERMOST`, `TUNNEL`, `QUOTED` and `OUTER` pairs.
 
     Returns:
         The table, and for each of src_ip, dst_ip, tunnel_src_ip, tunnel_dst_ip, error_src_ip, error_dst_ip an int32[n] of rows of
-        the table, -1 where the packet has no such address.
+        the table, -1 where the packet has no such address; outer_src_ip and outer_dst_ip, as long as these pairs, where there are any.
     """
     columns: dict[str, Int32] = {}
-    (low4,) = _number({kind: of_kind.ipv4_ends() for kind, of_kind in pairs.items()}, 1, 0, size, columns)
-    high6, low6 = _number({kind: of_kind.ipv6_ends() for kind, of_kind in pairs.items()}, 2, len(low4), size, columns)
+    sizes = {kind: len(of_kind) for kind, of_kind in pairs.items()}
+    (low4,) = _number({kind: of_kind.ipv4_ends() for kind, of_kind in pairs.items()}, 1, 0, sizes, columns)
+    high6, low6 = _number({kind: of_kind.ipv6_ends() for kind, of_kind in pairs.items()}, 2, len(low4), sizes, columns)
     table = AddressTable(
         family=np.concatenate([np.full(len(low4), 4, dtype=np.int16), np.full(len(low6), 6, dtype=np.int16)]),
         high=np.concatenate([np.zeros(len(low4), dtype=np.uint64), high6]),
@@ -136,10 +158,12 @@ def address_table(size: int, pairs: Mapping[str, AddressPairs]) -> tuple[Address
     )
     absent = np.full(size, -1, dtype=np.int32)
     names = [f"{kind}{side}" for kind in (INNERMOST, TUNNEL, QUOTED) for side in ("src_ip", "dst_ip")]
-    return table, {name: columns.get(name, absent) for name in names}
+    return table, dict.fromkeys(names, absent) | columns
 
 
-def _number(ends: Mapping[str, list[_End]], width: int, start: int, size: int, columns: dict[str, Int32]) -> list[npt.NDArray[np.uint64]]:
+def _number(
+    ends: Mapping[str, list[_End]], width: int, start: int, sizes: Mapping[str, int], columns: dict[str, Int32]
+) -> list[npt.NDArray[np.uint64]]:
     """Number the distinct addresses of some ends from `start` on, and put the numbers into `columns`; returns the addresses' words."""
     every = [(kind, end) for kind, of_kind in ends.items() for end in of_kind]
     words = [np.concatenate([end.words[word] for _, end in every] or [np.zeros(0, dtype=np.uint64)]) for word in range(width)]
@@ -151,11 +175,11 @@ def _number(ends: Mapping[str, list[_End]], width: int, start: int, size: int, c
         values = numbers[at : at + count].take(end.number)
         at += count
         name = f"{kind}{end.name}"
-        if len(values) == size:
+        if len(values) == sizes[kind]:
             columns[name] = values
             continue
         if name not in columns:
-            columns[name] = np.full(size, -1, dtype=np.int32)
+            columns[name] = np.full(sizes[kind], -1, dtype=np.int32)
         columns[name][end.rows] = values
     return [word.take(first) for word in words]
 

@@ -99,9 +99,30 @@ class Columns:
     """Whether a TCP header is not whole: not captured to the end that it states, or stating an impossible one."""
     tcp_ts_val: Int64
     tcp_ts_ecr: Int64
+    headers: HeaderStacks | None = None
+    """The IP headers of the packets that have several; None where none has."""
 
     def __len__(self) -> int:
         return len(self.ts_ns)
+
+
+@dataclass(slots=True)
+class HeaderStacks:
+    """The distinct stacks of IP headers, each header a link to the one around it.
+
+    Attributes:
+        innermost: int32[n], the innermost header of each packet; -1 where it has no more than one.
+        around: int32[k], the header around each, a lower number; -1 for the outermost ones.
+        src_ip, dst_ip: int32[k], addresses by their numbers in the batch's table.
+        src_port, dst_port: int32[k], of the UDP header right behind each; -1 where there is none.
+    """
+
+    innermost: Int32
+    around: Int32
+    src_ip: Int32
+    dst_ip: Int32
+    src_port: Int32
+    dst_port: Int32
 
 
 @dataclass(slots=True)

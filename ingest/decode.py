@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .address_table import INNERMOST, TUNNEL, AddressPairs, address_table, mac_texts
+from .address_table import INNERMOST, OUTER, TUNNEL, AddressPairs, address_table, mac_texts
 from .columns import TUNNEL as TUNNEL_PAYLOAD
 from .columns import Columns
 from .formats.base import LARGEST_FRAME_LENGTH, PacketBatch
 from .formats.link_types import NO_LINK_TYPE, link_type_name
+from .header_stacks import OuterHeaders
 from .keys import group
 from .paths import ROOT, Paths
 from .protocols import NOTHING, Registry, registry
@@ -53,8 +54,13 @@ _DEFAULTS: dict[str, np.generic] = {
 class Arrays(dict[str, npt.NDArray[Any]]):
     """The columns of a batch by name, each made when it is first asked for: most batches have no VLAN, no fragment, no ICMP error."""
 
-    _WORKING: Mapping[str, np.generic] = {"mac_dst": np.uint64(0), "mac_src": np.uint64(0), "has_mac": np.False_}
-    """Columns that only the decoder itself needs."""
+    _WORKING: Mapping[str, np.generic] = {
+        "mac_dst": np.uint64(0),
+        "mac_src": np.uint64(0),
+        "has_mac": np.False_,
+        "foreign_ports": np.False_,
+    }
+    """Columns that only the decoder itself needs; `foreign_ports` tells where the ports are not of the innermost IP header."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -107,6 +113,7 @@ class Frames:
         """Made when it begins to differ from `path`."""
         self._outside_tree: npt.NDArray[np.bool_] | None = None
         self.addresses: dict[str, AddressPairs] = {INNERMOST: AddressPairs(size)}
+        self.outer_headers: OuterHeaders | None = None
         self._dissected: list[Int64] = []
         self._layers: npt.NDArray[np.int16] | None = None
         self._waiting: dict[tuple[int, bool], list[Layer]] = {}
@@ -187,6 +194,9 @@ class Frames:
             again = rows[present]
             outermost = self.pairs(TUNNEL)
             outermost.copy_from(innermost, again[~outermost.is_present(again)])
+            if self.outer_headers is None:
+                self.outer_headers = OuterHeaders(self.arrays)
+            self.outer_headers.keep(again, innermost)
 
     def hand_on_ports(self, layer: Layer, table: str, length: int) -> None:
         """Hand packets on by one of their two ports, the lower one first as Wireshark does; most go nowhere."""
@@ -321,7 +331,9 @@ class Decoder:
         decoded = self._start(frames)
         frames.run()
         arrays = frames.arrays
-        tables, indexes = address_table(len(batch), frames.addresses)
+        outer = frames.outer_headers
+        tables, indexes = address_table(len(batch), frames.addresses if outer is None else frames.addresses | {OUTER: outer.pairs})
+        headers = None if outer is None else outer.finish(indexes)
         eth_dst, eth_src, macs = _macs(arrays)
         return Columns(
             first_frame=batch.first_frame,
@@ -339,7 +351,8 @@ class Decoder:
             eth_src=eth_src,
             eth_dst=eth_dst,
             macs=macs,
-            **cast("dict[str, npt.NDArray[Any]]", indexes),
+            headers=headers,
+            **cast("dict[str, npt.NDArray[Any]]", {name: index for name, index in indexes.items() if not name.startswith(OUTER)}),
             **{name: arrays.column(name) for name in _DEFAULTS},
         )
 

@@ -1,7 +1,7 @@
 """Conversations: every packet of a capture is counted in exactly one flow.
 
-Two packets are of one flow when they have the same context (protocols, link type and layers around them), the same pair of tunnel ends,
-and the same peers:
+Two packets are of one flow when they have the same context (protocols, link type and layers around them), in a tunnel the same IP
+headers with the same UDP ports behind them, and the same peers:
 
 - the same TCP or UDP stream, where they have one;
 - else the same unordered pair of addresses and ports, of which either may be absent, and in an ICMP error the same quoted ports.
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _NO_STREAM, _TCP, _UDP = 0, 1, 2
 _STREAM_BITS = 2
+_PORT_BITS = 32
+"""Each port plus one, 0 without UDP."""
 
 
 class Flows:
@@ -51,7 +53,8 @@ class Flows:
     def __init__(self, known_ports: Bool | None = None) -> None:
         self._known_ports = known_ports
         self._contexts = KeyTable()
-        self._tunnels = KeyTable()
+        self._headers = KeyTable(3)
+        """IP headers in tunnels: the one inside plus one or 0, both addresses, UDP ports (see `_PORT_BITS`)."""
         self._pairs = KeyTable(3)
         self._keys = KeyTable(2)
         self._roles = StreamRoles()
@@ -80,7 +83,7 @@ class Flows:
         """
         peer_key = self._peer_keys(lanes, peers, stream)
         contexts, _ = self._contexts.number(lanes.contexts)
-        around = contexts[lanes.context].astype(np.int64) << 32 | self._tunnels_of(columns, lanes, peers, numbers) + 1
+        around = contexts[lanes.context].astype(np.int64) << 32 | self._outermost(columns, lanes, peers, numbers) + 1
         flows, added = self._keys.number(peer_key, around)
         self._note_first(columns, lanes, peers, added)
         # Of several lanes of one flow the one written last stays: that with the last packet.
@@ -110,17 +113,31 @@ class Flows:
             key[places] = numbers[lanes.pair[places]] << _STREAM_BITS | _NO_STREAM
         return key
 
-    def _tunnels_of(self, columns: Columns, lanes: Lanes, peers: Peers, numbers: Int32) -> Int64:
-        """Number of the pair of tunnel ends of each lane (int64[k]), -1 without."""
-        tunnels = np.full(len(lanes), -1, dtype=np.int64)
-        places = np.flatnonzero(columns.tunnel_src_ip[lanes.first] >= 0)
-        if len(places):
-            first = lanes.first[places]
-            near = numbers[columns.tunnel_src_ip[first]].astype(np.int64)
-            far = numbers[columns.tunnel_dst_ip[first]].astype(np.int64)
+    def _outermost(self, columns: Columns, lanes: Lanes, peers: Peers, numbers: Int32) -> Int64:
+        """Number of the outermost IP header of each lane (int64[k]), -1 where it has no more than one.
+
+        They are numbered from the inside out, so that a number stands for the header and all that are inside.
+        """
+        found = np.full(len(lanes), -1, dtype=np.int64)
+        headers = columns.headers
+        if headers is None:
+            return found
+        header = headers.innermost.take(lanes.first)
+        places = np.flatnonzero(header >= 0)
+        header = header.take(places)
+        while len(places):
+            turned = peers.turned[places]
+            near, far = numbers[headers.src_ip[header]].astype(np.int64), numbers[headers.dst_ip[header]].astype(np.int64)
+            near_port, far_port = headers.src_port[header].astype(np.int64) + 1, headers.dst_port[header].astype(np.int64) + 1
             # The end on the side of the first peer comes first.
-            tunnels[places], _ = self._tunnels.number(np.where(peers.turned[places], far << 32 | near, near << 32 | far))
-        return tunnels
+            found[places], _ = self._headers.number(
+                found[places] + 1,
+                np.where(turned, far << 32 | near, near << 32 | far),
+                np.where(turned, far_port << _PORT_BITS | near_port, near_port << _PORT_BITS | far_port),
+            )
+            header = headers.around.take(header)
+            places, header = places[header >= 0], header[header >= 0]
+        return found
 
     def _note_first(self, columns: Columns, lanes: Lanes, peers: Peers, added: Int64) -> None:
         low, high, turned = peers.low[lanes.pair[added]], peers.high[lanes.pair[added]], peers.turned[added]
@@ -158,7 +175,8 @@ class Flows:
         context = unpack_context(self._contexts.words[0].array[around >> 32])
         quoted_protocol, quoted_src, quoted_dst = self._quoted(peer_key, context["in_icmp_error"])
         streams = np.where(peer_key & (1 << _STREAM_BITS) - 1 == _NO_STREAM, -1, peer_key >> _STREAM_BITS)
-        near, far = self._tunnel_ends(around & 0xFFFFFFFF, sender > receiver)
+        outermost = (around & 0xFFFFFFFF) - 1
+        near, far = self._tunnel_ends(outermost, sender > receiver)
         columns = {
             "flow_id": np.arange(part.start, part.stop),
             "stream": streams,
@@ -186,6 +204,7 @@ class Flows:
             "link_type": named(context["link_type"], link_type_name),
             "protocols": named(context["path"], path_texts.__getitem__),
             "transport": named(context["kind"], TRANSPORTS.__getitem__),
+            "ip_headers": self._header_lists(outermost, (sender > receiver) == from_client, addresses),
             "first_ts_ns": times_or_null(self._first_ts_ns.array[part]),
             "last_ts_ns": times_or_null(self._last_ts_ns.array[part]),
         }
@@ -205,11 +224,41 @@ class Flows:
         from_client[tcp[known]] = client[known] == (sender > receiver)[tcp[known]]
         return source, from_client
 
-    def _tunnel_ends(self, tunnel: Int64, turned: Bool) -> tuple[Int64, Int64]:
+    def _tunnel_ends(self, outermost: Int64, turned: Bool) -> tuple[Int64, Int64]:
         """Tunnel ends on the side of the first packet's sender and receiver: addresses, -1 without a tunnel."""
-        ends = np.append(self._tunnels.words[0].array, np.int64(-1))[tunnel - 1]
-        low, high = ends >> 32, (ends & 0xFFFFFFFF).astype(np.int32).astype(np.int64)
+        low, high = _halves(np.append(self._headers.words[1].array, np.int64(-1))[outermost])
         return np.where(turned, high, low), np.where(turned, low, high)
+
+    def _header_lists(self, outermost: Int64, turned: Bool, addresses: pa.Array) -> pa.Array:
+        """The IP headers of each flow, outermost first; NULL without a tunnel.
+
+        Args:
+            outermost: int64[k], -1 without a tunnel.
+            turned: bool[k], whether the client's end of each header is the second one.
+            addresses: Text of all addresses.
+        """
+        inside, ends, ports = (word.array for word in self._headers.words)
+        flow = np.flatnonzero(outermost >= 0)
+        header = outermost[flow]
+        levels = [(flow, header)]
+        while len(flow):
+            header = inside[header] - 1
+            flow, header = flow[header >= 0], header[header >= 0]
+            levels.append((flow, header))
+        flow, header = (np.concatenate(column) for column in zip(*levels, strict=True))
+        # Stable, so that outer headers stay before inner ones.
+        order = np.argsort(flow, kind="stable")
+        flow, header = flow[order], header[order]
+        lengths = np.bincount(flow, minlength=len(outermost))
+        kind = FLOWS.by_name["ip_headers"].type.arrow()
+        values: dict[str, pa.Array] = {}
+        (low, high), (low_port, high_port) = _halves(ends[header]), _halves(ports[header])
+        for side, swap in (("client", turned[flow]), ("server", ~turned[flow])):
+            values[f"{side}_ip"] = addresses.take(pa.array(np.where(swap, high, low)))
+            values[f"{side}_udp_port"] = numbers_or_null(np.where(swap, high_port, low_port) - 1, pa.int32())
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        records = pa.StructArray.from_arrays([values[field.name] for field in kind.value_type], fields=list(kind.value_type))
+        return pa.ListArray.from_arrays(pa.array(offsets), records, type=kind, mask=pa.array(lengths == 0))
 
     def _quoted(self, peer_key: Int64, in_error: Int64) -> tuple[Int64, Int64, Int64]:
         """Protocol and ports of the packets that ICMP errors are about, -1 elsewhere."""
@@ -243,6 +292,11 @@ def count_rows(sums: Sums, from_client: Bool) -> tuple[dict[str, pa.Array], dict
             minutes[f"{name}_to_{end}"] = pa.array(one_way)
             totals[f"{name}_to_{end}"] = pa.array(np.add.reduceat(one_way, flow_starts))
     return totals, minutes
+
+
+def _halves(words: Int64) -> tuple[Int64, Int64]:
+    """The upper and the lower 32 bits."""
+    return words >> 32, (words & 0xFFFFFFFF).astype(np.int32).astype(np.int64)
 
 
 def _sides(sender: npt.NDArray[Any], receiver: npt.NDArray[Any], from_client: Bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

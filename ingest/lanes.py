@@ -112,8 +112,8 @@ def find_lanes(columns: Columns) -> Lanes:
         apart.append(quoted)
     if isinstance(minute, np.ndarray):
         apart.append(minute)
-    if (columns.tunnel_src_ip >= 0).any():
-        apart.append(columns.tunnel_src_ip.astype(np.int64) << 32 | columns.tunnel_dst_ip + 1)
+    if columns.headers is not None:
+        apart.append(columns.headers.innermost.astype(np.int64))
     number, first = _split(number, first, apart)
     local_context, context_first = group(context[first])
     pair, turned, pair_lane = _pairs(sender[first], receiver[first], kind[first], None if quoted is None else quoted[first])

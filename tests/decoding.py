@@ -93,10 +93,23 @@ def rows(packets: Sequence[Raw], decoder: Decoder | None = None, filler: int | N
         row: dict[str, Any] = {name: values[place] for name, values in plain.items()}
         row |= {name: texts[int(getattr(columns, name)[place])] for name in _ADDRESSES}
         row |= {"protocols": paths[int(columns.path[place])], "counted": paths[int(columns.counted_path[place])]}
+        row["headers"] = _headers(columns, texts, place)
         row |= {"eth_src": macs[int(columns.eth_src[place])], "eth_dst": macs[int(columns.eth_dst[place])]}
         start, length = int(columns.payload_offset[place]), int(columns.payload_captured[place])
         row["payload"] = columns.buffer[start : start + length].tobytes() if length > 0 else b""
         found.append(row)
+    return found
+
+
+def _headers(columns: Columns, texts: Sequence[str], place: int) -> list[tuple[str, int, str, int]]:
+    """The IP headers of one packet in a tunnel, outermost first: source, UDP port, destination, UDP port."""
+    stacks = columns.headers
+    found: list[tuple[str, int, str, int]] = []
+    header = -1 if stacks is None else int(stacks.innermost[place])
+    while stacks is not None and header >= 0:
+        ends = texts[stacks.src_ip[header]], int(stacks.src_port[header]), texts[stacks.dst_ip[header]], int(stacks.dst_port[header])
+        found.insert(0, ends)
+        header = int(stacks.around[header])
     return found
 
 

@@ -90,6 +90,10 @@ def _flow(ingest_id: int, flow_id: int, protocols: str, **columns: object) -> Ro
     }
 
 
+def _header(client_ip: str, server_ip: str, client_port: int | None = None, server_port: int | None = None) -> Row:
+    return {"client_ip": client_ip, "client_udp_port": client_port, "server_ip": server_ip, "server_udp_port": server_port}
+
+
 def _minute(ingest_id: int, flow_id: int, minute: int, server: tuple[int, int, int, int], client: tuple[int, int, int, int]) -> Row:
     """Each way: packets, bytes, packets with payload, their bytes."""
     names = ("packets", "bytes", "payload_packets", "payload_packet_bytes")
@@ -187,6 +191,7 @@ FLOWS: list[Row] = [
         server_port=53,
         tunnel_client_ip="192.0.2.1",
         tunnel_server_ip="192.0.2.2",
+        ip_headers=[_header("192.0.2.1", "192.0.2.2"), _header("10.0.0.1", "10.0.0.3", 5353, 53)],
         ipv4_layers=2,
         application="dns",
         application_source="port",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from caphouse.ingest.applications import Labels
-from caphouse.ingest.columns import AddressTable, Columns
+from caphouse.ingest.columns import AddressTable, Columns, HeaderStacks
 from caphouse.ingest.conversations import Conversations
 from caphouse.ingest.lanes import find_lanes
 
@@ -52,6 +52,8 @@ class Packet:
     ipv6_layers: int = 0
     tunnel_src_ip: str | None = None
     tunnel_dst_ip: str | None = None
+    tunnel_src_port: int = -1
+    tunnel_dst_port: int = -1
     in_icmp_error: bool = False
     tcp_header_cut: bool = False
     error_ip_protocol: int = -1
@@ -81,6 +83,7 @@ def make_columns(packets: Sequence[Packet], first_frame: int = 1) -> Columns:
             text=pa.array(texts, pa.string()),
         ),
         "macs": pa.array([], pa.string()),
+        "headers": _headers(packets, place),
     }
     for field in dataclasses.fields(Columns):
         if field.name in columns:
@@ -92,6 +95,22 @@ def make_columns(packets: Sequence[Packet], first_frame: int = 1) -> Columns:
             values = [getattr(packet, field.name, 0 if dtype == np.bool_ else -1) for packet in packets]
         columns[field.name] = np.array(values, dtype=dtype)
     return Columns(**columns)
+
+
+def _headers(packets: Sequence[Packet], place: dict[str, int]) -> HeaderStacks | None:
+    """Two IP headers for each packet in a tunnel, the inner one without UDP."""
+    innermost, headers = [], []
+    for packet in packets:
+        innermost.append(-1)
+        if packet.tunnel_src_ip is None or packet.tunnel_dst_ip is None:
+            continue
+        ends = place[packet.tunnel_src_ip], place[packet.tunnel_dst_ip]
+        headers.append((-1, *ends, packet.tunnel_src_port, packet.tunnel_dst_port))
+        headers.append((len(headers) - 1, place[packet.src_ip or ""], place[packet.dst_ip or ""], -1, -1))
+        innermost[-1] = len(headers) - 1
+    if not headers:
+        return None
+    return HeaderStacks(np.array(innermost, dtype=np.int32), *np.array(headers, dtype=np.int32).T)
 
 
 def _addresses(packet: Packet) -> tuple[str | None, ...]:

@@ -199,6 +199,11 @@ def _erf_sample(name: str, kind: int, payload: bytes, around: str, extensions: i
     return inner4(name, ERF, record, around, pseudo_header=header)
 
 
+def jumbo(following: int, payload: bytes, length: int) -> bytes:
+    """RFC 2675: a hop-by-hop header that says how long all is that follows the IPv6 header, and the payload."""
+    return bytes([following, 0, 0xC2, 4]) + struct.pack(">I", length) + payload
+
+
 _ERROR = bytes.fromhex("0301000000000000")
 _PPPOE = bytes.fromhex("110000010000")
 _GTP = bytes.fromhex("30ff002800000001")
@@ -234,6 +239,12 @@ LINKS = (
     ),
     leaf("LLC in VLAN", ethernet(0x8100, struct.pack(">HH", 5, 38) + b"\x42\x42\3" + bytes(35)), "eth:vlan:llc:stp"),
     inner4("backbone tag", ETHERNET, _tag(0x88E7, 16), "eth:ieee8021ah"),
+    inner4(
+        "backbone tag in a service tag",
+        ETHERNET,
+        ethernet(0x88A8, struct.pack(">HH", 200, 0x88E7) + bytes(16) + b"\x08\0" + INNER4),
+        "eth:ieee8021ad",
+    ),
     inner4("HSR", ETHERNET, _tag(0x892F, 4), "eth:hsr"),
     inner4("802.1CB", ETHERNET, _tag(0xF1C1, 4), "eth:ieee8021cb"),
     inner4("802.1BR", ETHERNET, _tag(0x893F, 6), "eth:etag"),
@@ -394,6 +405,10 @@ LINKS = (
 TUNNELS = (
     inner4("IP in IP", ETHERNET, over_ip(4, INNER4), "eth:ip", 1),
     inner6("6in4", ETHERNET, over_ip(41, INNER6), "eth:ip", 1),
+    Sample("6to4", ETHERNET, over_ip(41, ipv6(6, tcp(), "2002:c000:201::1", "2002:c633:6402::1")), "eth:ip:ipv6:tcp",
+           "2002:c000:201::1", "2002:c633:6402::1", CLIENT_PORT, SERVER_PORT, 1, 1),
+    inner4("GRE over IPv6", ETHERNET, ethernet(0x86DD, ipv6(47, gre(0xB000, 0x0800, INNER4))), "eth:ipv6:gre", 0, 1),
+    inner4("GTP-U over IPv6", ETHERNET, ethernet(0x86DD, ipv6(17, udp(2152, 2152, _GTP + INNER4))), "eth:ipv6:udp:gtp", 0, 1),
     inner4("4in6", ETHERNET, ethernet(0x86DD, ipv6(4, INNER4)), "eth:ipv6", 0, 1),
     inner6("6in6", ETHERNET, ethernet(0x86DD, ipv6(41, INNER6)), "eth:ipv6", 0, 1),
     inner4("GRE", ETHERNET, over_ip(47, gre(0, 0x0800, INNER4)), "eth:ip:gre", 1),
@@ -488,11 +503,22 @@ TUNNELS = (
     outer("GTP version 2", over_udp(2123, bytes.fromhex("4001000400000100"), 2123), "eth:ip:udp:gtp:gtpv2", 2123, 2123),
     outer("L2TP control", over_udp(1701, bytes.fromhex("c802000c0001000000000000"), 1701), "eth:ip:udp:l2tp", 1701, 1701),
     outer("L2TP over IP, control", over_ip(115, bytes(4) + bytes.fromhex("c803000c00000000")), "eth:ip:l2tp"),
+    outer("L2TP over IP, data", over_ip(115, b"\0\0\0\1" + FRAME4), "eth:ip:l2tp:data"),
+    outer("L2TP 3 over UDP, data", over_udp(1701, bytes.fromhex("0003000000000001") + FRAME4, 1701), "eth:ip:udp:l2tp:data", 1701, 1701),
+    outer("L2TP 3 over UDP, control", over_udp(1701, bytes.fromhex("c803000c0000000100000000"), 1701), "eth:ip:udp:l2tp", 1701, 1701),
     outer("ESP", over_ip(50, bytes(40)), "eth:ip:esp"),
     outer("ESP in UDP", over_udp(4500, b"\0\0\0\1" + bytes(40), 4500), "eth:ip:udp:udpencap:esp", 4500, 4500),
     outer("NAT keepalive", over_udp(4500, b"\xff", 4500), "eth:ip:udp:udpencap", 4500, 4500),
     outer("CAPWAP, encrypted", over_udp(5246, b"\1\0\0\0" + bytes.fromhex("16feff") + bytes(20)), "eth:ip:udp:capwap:dtls", 40_000, 5246),
     outer("mobile IPv6", over_ip(135, bytes.fromhex("3b010500") + bytes(12)), "eth:ip:mipv6"),
+    Sample(
+        "mobile IPv6 over IPv6",
+        ETHERNET,
+        ethernet(0x86DD, ipv6(135, bytes.fromhex("3b01050000000001 80000010 01020000"))),
+        "eth:ipv6:mipv6",
+        CLIENT6,
+        SERVER6,
+    ),
     outer("not GTP", over_udp(2152, b"\x9e\xff\0\4" + bytes(8), 2152), "eth:ip:udp", 2152, 2152),
     outer("fragment", ethernet(0x0800, ipv4(17, bytes(40), fragment=5)), "eth:ip:data"),
     outer("IGMP", over_ip(2, bytes.fromhex("1600000ae0000009")), "eth:ip:igmp:igmp"),
@@ -521,7 +547,41 @@ TUNNELS = (
         8,
         1,
     ),
+    *(
+        Sample(f"source route, {name}", ETHERNET, ethernet(0x0800, ipv4(6, tcp(), options=options)), "eth:ip:tcp", OUTER_CLIENT, dst,
+               CLIENT_PORT, SERVER_PORT, 1)
+        for name, options, dst in (
+            ("loose", b"\x83\x0b\4" + ip(CLIENT) + ip(SERVER) + b"\0", SERVER),
+            ("strict, behind other options", b"\1\7\7\4\0\0\0\0\x89\7\4" + ip(SERVER) + b"\0", SERVER),
+            ("half way", b"\x83\x0b\x08" + ip(CLIENT) + ip(SERVER) + b"\0", SERVER),
+            ("behind another", b"\x83\7\4" + ip(SERVER) + b"\x89\7\5" + ip(CLIENT) + bytes(2), SERVER),
+            ("at its end", b"\x83\x0b\x0c" + ip(CLIENT) + ip(SERVER) + b"\0", OUTER_SERVER),
+            ("with a pointer that is none", b"\x83\x0b\5" + ip(CLIENT) + ip(SERVER) + b"\0", OUTER_SERVER),
+            ("longer than the header", b"\x83\x0b\4" + ip(CLIENT) + b"\0", OUTER_SERVER),
+            ("behind the end", b"\0\x83\7\4" + ip(SERVER), OUTER_SERVER),
+            ("behind an option without length", b"\x44\0\x83\7\4" + ip(SERVER) + bytes(3), OUTER_SERVER),
+        )
+    ),
+    *(
+        leaf(f"IPv4 with {name}", ethernet(0x0800, first + ipv4(6, tcp())[len(first) :]), "eth:ip")
+        for name, first in (
+            ("a header of 16 bytes", b"\x44"),
+            ("a header longer than the packet", b"\x4f"),
+            ("less than its header", b"\x45\0\0\x0a"),
+            ("version 5", b"\x55"),
+        )
+    ),
     inner4("options", ETHERNET, ethernet(0x0800, ipv4(6, tcp(), CLIENT, SERVER, options=b"\x94\4\0\0")), "eth"),
+    Sample("IPv6 without a length", ETHERNET, ethernet(0x86DD, ipv6(6, b"") + tcp()), "eth:ipv6:tcp", CLIENT6, SERVER6, ipv6_layers=1),
+    inner6("jumbogram", ETHERNET, ethernet(0x86DD, ipv6(0, b"") + jumbo(6, tcp(), 70_000)), "eth"),
+    Sample("jumbogram that is none", ETHERNET, ethernet(0x86DD, ipv6(0, b"") + jumbo(6, tcp(), 28)), "eth:ipv6", CLIENT6, SERVER6),
+    outer(
+        "UDP without a length",
+        ethernet(0x0800, ipv4(17, b"").replace(b"\0\x14", b"\0\0", 1) + struct.pack(">HHHH", 40_000, 4789, 0, 0) + _VXLAN + FRAME4),
+        "eth:ip:udp",
+        40_000,
+        4789,
+    ),
     inner6("hop-by-hop options", ETHERNET, ethernet(0x86DD, ipv6(0, b"\6\0\1\4\0\0\0\0" + tcp())), "eth"),
     inner6("four extension headers", ETHERNET, ethernet(
         0x86DD, ipv6(0, b"\x2b\0\1\4\0\0\0\0" + b"\x3c\0\0\0\0\0\0\0" + b"\x2c\0\1\4\0\0\0\0" + b"\6\0\0\0\0\0\0\1" + tcp())

@@ -26,6 +26,7 @@ def tcp_packets(draw: st.DrawFn, *, numbers: tuple[int, ...] = NUMBERS, measured
 
 
 NO_PORTS = Packet(src_port=-1, dst_port=-1, transport=-1, ip_protocol=1, counted_path=4)
+TUNNEL = Packet(transport=17, ip_protocol=1, counted_path=4, ipv4_layers=2, tunnel_src_ip="192.0.2.1", tunnel_dst_ip="192.0.2.2")
 KINDS = {
     "udp": Packet(transport=17, ip_protocol=17, counted_path=2),
     "udplite": Packet(transport=136, ip_protocol=136, counted_path=2),
@@ -37,8 +38,12 @@ KINDS = {
     "arp": dataclasses.replace(NO_PORTS, src_ip=None, dst_ip=None, ip_protocol=-1, ip_version=-1, counted_path=3, ipv4_layers=0),
     "fragment": dataclasses.replace(NO_PORTS, ip_protocol=6, counted_path=1),
     # The ports are those of the tunnel; the inner packet has none.
-    "tunnel": Packet(transport=17, ip_protocol=1, counted_path=4, ipv4_layers=2, tunnel_src_ip="192.0.2.1", tunnel_dst_ip="192.0.2.2"),
-    "tunnel back": Packet(transport=17, ip_protocol=1, counted_path=4, ipv4_layers=2, tunnel_src_ip="192.0.2.2", tunnel_dst_ip="192.0.2.1"),
+    "tunnel": TUNNEL,
+    "tunnel back": dataclasses.replace(TUNNEL, tunnel_src_ip="192.0.2.2", tunnel_dst_ip="192.0.2.1"),
+    "tunnel by UDP": dataclasses.replace(TUNNEL, tunnel_src_port=4789, tunnel_dst_port=0),
+    "tunnel by UDP back": dataclasses.replace(
+        TUNNEL, tunnel_src_ip="192.0.2.2", tunnel_dst_ip="192.0.2.1", tunnel_src_port=0, tunnel_dst_port=4789
+    ),
 }
 
 

@@ -28,6 +28,7 @@ class Type(Enum):
     VARCHAR_LIST = "VARCHAR[]"
     VARCHAR_MAP = "MAP(VARCHAR, VARCHAR)"
     BIGINT_MAP = "MAP(VARCHAR, BIGINT)"
+    IP_HEADERS = "STRUCT(client_ip VARCHAR, client_udp_port INTEGER, server_ip VARCHAR, server_udp_port INTEGER)[]"
 
     def arrow(self) -> pa.DataType:
         """The Arrow type that the writer must produce."""
@@ -50,6 +51,9 @@ def _arrow_types() -> dict[str, pa.DataType]:
         "VARCHAR[]": pa.list_(pa.string()),
         "MAP(VARCHAR, VARCHAR)": pa.map_(pa.string(), pa.string()),
         "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
+        Type.IP_HEADERS.value: pa.list_(
+            pa.struct({"client_ip": pa.string(), "client_udp_port": pa.int32(), "server_ip": pa.string(), "server_udp_port": pa.int32()})
+        ),
     }
 
 

@@ -238,7 +238,7 @@ FLOWS = Table(
     rows="One row per conversation and capture; every packet is counted in exactly one row.",
     doc="A conversation is a TCP connection, a UDP, SCTP or DCCP pair of endpoints, a pair of addresses of another protocol, or, "
     "without IP, all packets with the same protocols. Packets of one connection with different headers around it (a VLAN seen on "
-    "one side, a tunnel) or in fragments are separate rows.",
+    "one side, a tunnel, a tunnel whose UDP ports differ by direction as VXLAN's do) or in fragments are separate rows.",
     columns=(
         INGEST_ID,
         Column("flow_id", INTEGER, "Number of the row in the capture, from 0, in order of first packets.", encoding=DELTA, nullable=False),
@@ -259,6 +259,8 @@ FLOWS = Table(
         Column("first_from_client", BOOLEAN, "Whether the client sent the first packet.", nullable=False),
         Column("tunnel_client_ip", VARCHAR, "Outermost address on the client's side where there are several IP headers, else NULL."),
         Column("tunnel_server_ip", VARCHAR, "Outermost address on the server's side where there are several IP headers, else NULL."),
+        Column("ip_headers", Type.IP_HEADERS, "All IP headers of each packet that Wireshark's statistics count, from the outermost to the innermost, each with the "
+               "ports of a UDP header that it carries; NULL where there is no more than one IP header."),
         Column("ipv4_layers", SMALLINT, "IPv4 headers in each packet, those inside ICMP errors not counted.", "headers", encoding=PLAIN, nullable=False),
         Column("ipv6_layers", SMALLINT, "IPv6 headers in each packet; those inside ICMP errors and, as in Wireshark's statistics, those of later "
                "fragments not counted.", "headers", encoding=PLAIN, nullable=False),

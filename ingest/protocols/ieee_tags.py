@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .base import Layer, Protocol, Rank
 
+BACKBONE_TAG = 0x88E7
+"""Ethernet type of IEEE 802.1ah."""
+
 
 def dissect_backbone(layer: Layer) -> None:
     """802.1ah: service identifier, the customer's two addresses, and the type behind them."""
@@ -24,7 +27,8 @@ def dissect_redundancy(layer: Layer) -> None:
 
 
 PROTOCOLS = (
-    Protocol("ieee8021ah", under={"ethertype": (0x88E7,)}, dissect=dissect_backbone, rank=Rank.TAG),
+    Protocol("ieee8021ah", under={"ethertype": (BACKBONE_TAG,)}, dissect=dissect_backbone, rank=Rank.TAG),
+    Protocol("ieee8021ah", key="ieee8021ah_inside", dissect=dissect_backbone, rank=Rank.TAG, shown=False),
     Protocol("etag", under={"ethertype": (0x893F,)}, dissect=dissect_port_extension, rank=Rank.TAG),
     Protocol("ieee8021cb", under={"ethertype": (0xF1C1,)}, dissect=dissect_redundancy, rank=Rank.TAG),
     Protocol("hsr", under={"ethertype": (0x892F,)}, dissect=dissect_redundancy, rank=Rank.TAG),

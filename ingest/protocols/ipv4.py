@@ -6,6 +6,7 @@ import numpy as np
 
 from ..address_table import INNERMOST, QUOTED
 from .base import Layer, Protocol, Rank
+from .ipv4_options import follow_source_routes
 
 _HEADER = np.dtype(
     [("version_ihl", "u1"), ("tos", "u1"), ("length", ">u2"), ("id", ">u2"), ("fragment", ">u2"), ("ttl", "u1"), ("protocol", "u1"),
@@ -31,9 +32,23 @@ def dissect(layer: Layer) -> None:
         layer.hand_to("ipv6", 0, version_ihl >> 4 == 6)
         layer, header, version_ihl = layer.select(valid), header[valid], version_ihl[valid]
     header_length = (version_ihl & 15).astype(np.int64) * 4
+    total = header["length"].astype(np.int64)
+    # Length 0 is what segmentation offload leaves for packets captured on their way to the network card.
+    unknown = total == 0
+    if unknown.any():
+        total[unknown] = layer.reported[unknown]
+    valid = (header_length >= HEADER_BYTES) & (total >= header_length)
+    if not valid.all():
+        layer, header, header_length, total = layer.select(valid), header[valid], header_length[valid], total[valid]
+    addresses = header["addresses"].astype(np.uint64)
+    if (header_length > HEADER_BYTES).any():
+        known = follow_source_routes(layer, header_length, addresses)
+        if not known.all():
+            _set_source_alone(layer.select(~known))
+            layer, header, header_length, total = layer.select(known), header[known], header_length[known], total[known]
+            addresses = addresses[known]
     fragment = header["fragment"].astype(np.uint16)
     protocol = header["protocol"].copy()
-    addresses = header["addresses"].astype(np.uint64)
     if layer.embedded:
         layer.frames.pairs(QUOTED).set_ipv4(layer.rows, addresses)
         layer.set("error_ip_protocol", protocol)
@@ -50,15 +65,9 @@ def dissect(layer: Layer) -> None:
         more = fragment & _MORE_FRAGMENTS != 0
         if layer.is_set("ip_more_fragments") or more.any():
             layer.set("ip_more_fragments", more)
-    total = header["length"].astype(np.int64)
-    # Length 0 is what segmentation offload leaves for packets captured on their way to the network card.
-    unknown = total == 0
-    if unknown.any():
-        total[unknown] = layer.reported[unknown]
-    valid = (header_length >= HEADER_BYTES) & (total >= header_length)
     layer.trim(layer.start + total)
-    layer.hand_on("ip.proto", protocol, header_length, valid & (fragment & _OFFSET == 0) & (layer.reported > header_length))
-    layer.hand_to("data", header_length, valid & (fragment & _OFFSET > 0))
+    layer.hand_on("ip.proto", protocol, header_length, (fragment & _OFFSET == 0) & (layer.reported > header_length))
+    layer.hand_to("data", header_length, fragment & _OFFSET > 0)
 
 
 def _set_cut_header(layer: Layer) -> None:
@@ -66,10 +75,15 @@ def _set_cut_header(layer: Layer) -> None:
     opened = layer.require(1)
     opened.hand_to("ipv6", 0, opened.byte() >> 4 == 6)
     layer = layer.require(_DESTINATION_AT)
+    _set_source_alone(layer.select(layer.byte() >> 4 == _VERSION))
+
+
+def _set_source_alone(layer: Layer) -> None:
+    """Keep the source addresses of headers whose destination is not known."""
     if layer.embedded or not len(layer):
         return
     addresses = layer.frames.pairs(INNERMOST)
-    layer = layer.select((layer.byte() >> 4 == _VERSION) & ~addresses.is_present(layer.rows))
+    layer = layer.select(~addresses.is_present(layer.rows))
     addresses.set_ipv4_source(layer.rows, layer.gather(np.dtype(">u4"), _SOURCE_AT).astype(np.uint64))
     layer.set("ip_version", _VERSION)
 

@@ -9,14 +9,15 @@ import numpy.typing as npt
 
 from ..address_table import INNERMOST, QUOTED
 from .base import Layer, Protocol, Rank
-from .ipv6_extensions import EXTENSIONS, walk
+from .ipv6_extensions import EXTENSIONS, HOP_BY_HOP, jumbo_lengths, walk
 
 _HEADER = np.dtype(
     [("version_class", ">u2"), ("flow", ">u2"), ("length", ">u2"), ("next", "u1"), ("hops", "u1"),
      ("addresses", ">u8", 4)]
 )  # fmt: skip
 HEADER_BYTES = 40
-_TCP, _NO_NEXT = 6, 59
+_NO_NEXT = 59
+MOBILITY = 135
 _SOURCE_AT, _DESTINATION_AT = 8, 24
 _SOURCE = np.dtype((">u8", 2))
 
@@ -49,12 +50,14 @@ def dissect(layer: Layer) -> None:
         layer.set("ip_fragment_offset", 0)
         layer.reset("ip_more_fragments")
     length = header["length"].astype(np.int64)
-    # A payload length of 0 is nothing but the header, unless segmentation offload left it so for TCP.
-    unknown = (length == 0) & (header["next"] == _TCP)
-    layer.trim(np.where(unknown, layer.reported_end, layer.start + HEADER_BYTES + length))
-    offset = _hand_on(layer, header["next"].astype(np.int64), HEADER_BYTES)
+    # A payload length of 0 is nothing but the header, unless a jumbogram's option has the length.
+    jumbo = (length == 0) & (header["next"] == HOP_BY_HOP)
+    if jumbo.any():
+        length[jumbo] = jumbo_lengths(layer.select(jumbo), HEADER_BYTES)
+    layer.trim(layer.start + HEADER_BYTES + length)
+    counted = _hand_on(layer, header["next"].astype(np.int64), HEADER_BYTES)
     if not layer.embedded:
-        layer.frames.arrays["ipv6_layers"][layer.rows] += offset == 0
+        layer.frames.arrays["ipv6_layers"][layer.rows] += counted
 
 
 def _set_cut_header(layer: Layer) -> None:
@@ -73,11 +76,12 @@ def dissect_extension(layer: Layer, kind: int) -> None:
     _hand_on(layer, np.full(len(layer), kind, dtype=np.int64), 0)
 
 
-def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int32]:
+def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.bool_]:
     """Walk the extension headers, `length` bytes on; `following` (int64[m]) is the first next-header value and is changed.
 
     Returns:
-        int32[m], fragment offsets in units of eight bytes.
+        bool[m], whether Wireshark's statistics count the IPv6 header: not that of a later fragment, nor one before a mobility header,
+        nor one with extension headers that are cut or make no sense.
     """
     at = np.full(len(layer), length, dtype=np.int64)
     offset = np.zeros(len(layer), dtype=np.int32)
@@ -88,7 +92,8 @@ def _hand_on(layer: Layer, following: npt.NDArray[np.int64], length: int) -> npt
     layer.hand_to("data", at, go_on & (offset > 0))
     # What follows "no next header" is padding, and Wireshark calls it data.
     layer.hand_to("data", at, complete & (following == _NO_NEXT) & (layer.end > layer.start + at))
-    return offset
+    counted: npt.NDArray[np.bool_] = complete & (offset == 0) & (following != MOBILITY)
+    return counted
 
 
 PROTOCOLS = (

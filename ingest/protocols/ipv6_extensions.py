@@ -9,11 +9,14 @@ from .base import Layer
 
 _EXTENSION = np.dtype([("next", "u1"), ("length", "u1")])
 _FRAGMENT = np.dtype([("next", "u1"), ("reserved", "u1"), ("offset", ">u2"), ("id", ">u4")])
-_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION = 0, 43, 44, 60
-EXTENSIONS = (_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION)
+HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION = 0, 43, 44, 60
+EXTENSIONS = (HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION)
 _IS_EXTENSION = np.isin(np.arange(256), EXTENSIONS)
-_HAS_OPTIONS = np.isin(np.arange(256), (_HOP_BY_HOP, _DESTINATION))
+_HAS_OPTIONS = np.isin(np.arange(256), (HOP_BY_HOP, _DESTINATION))
 _PAD = 0
+_JUMBO, _JUMBO_BYTES = 0xC2, 6
+_JUMBO_OPTION = np.dtype([("kind", "u1"), ("length", "u1"), ("payload", ">u4")])
+_LEAST_JUMBO = 0x10000
 _MAX_EXTENSIONS = 16
 _MAX_OPTIONS = 64
 """Options that are looked at in one header; more are taken to be in order."""
@@ -54,6 +57,28 @@ def walk(layer: Layer, following: Int64, at: Int64, offset: npt.NDArray[np.int32
         waiting = waiting[complete[waiting] & (offset[waiting] == 0) & _IS_EXTENSION[following[waiting]]]
     complete[waiting] = False
     return complete
+
+
+def jumbo_lengths(layer: Layer, at: int) -> Int64:
+    """Payload lengths (int64[m]) by the jumbo option (RFC 2675) of the hop-by-hop headers `at` bytes on; 0 where there is none."""
+    found = np.zeros(len(layer), dtype=np.int64)
+    index = np.flatnonzero(layer.captured >= at + 2)
+    position = np.full(len(layer), at + 2, dtype=np.int64)
+    end = np.zeros(len(layer), dtype=np.int64)
+    end[index] = at + 8 + layer.frames.gather(layer.start[index] + at, _EXTENSION)["length"].astype(np.int64) * 8
+    end = np.minimum(end, layer.captured)
+    for _ in range(_MAX_OPTIONS):
+        index = index[position[index] + 2 <= end[index]]
+        if not len(index):
+            break
+        start = layer.start[index] + position[index]
+        option = layer.frames.gather(start, _EXTENSION)
+        is_jumbo = (option["next"] == _JUMBO) & (position[index] + _JUMBO_BYTES <= end[index])
+        length = layer.frames.gather(start[is_jumbo], _JUMBO_OPTION)["payload"].astype(np.int64)
+        found[index[is_jumbo]] = np.where(length < _LEAST_JUMBO, 0, length)
+        position[index] += np.where(option["next"] == _PAD, 1, option["length"].astype(np.int64) + 2)
+        index = index[~is_jumbo]
+    return found
 
 
 def _options_fit(layer: Layer, places: Int64, at: Int64, length: Int64) -> Mask:

@@ -23,7 +23,10 @@ def dissect(layer: Layer) -> None:
     """Hand on version 2's data, behind the optional fields that the flags announce."""
     layer = layer.require(2)
     flags = layer.word()
-    data = (flags & _CONTROL == 0) & (flags & _VERSION == 2)
+    data = flags & _CONTROL == 0
+    # Version 3 says nowhere what a session carries: behind the session's number it is data for Wireshark, too.
+    layer.hand_to("data", 8, data & (flags & _VERSION == 3))
+    data &= flags & _VERSION == 2
     layer, flags = layer.select(data), flags[data]
     with_length = (flags & _LENGTH != 0) & (layer.captured >= 4)
     end = layer.reported_end.copy()

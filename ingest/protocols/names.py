@@ -41,7 +41,7 @@ PROTOCOLS = (
         {
             9: "igrp", 36: "xtp", 46: "rsvp", 48: "dsr", 50: "esp", 53: "swipe", 54: "nhrp", 62: "mipv6",
             83: "vines_frp", 88: "eigrp", 89: "ospf", 93: "ax25", 106: "lwl4", 108: "ipcomp", 112: "vrrp", 113: "pgm",
-            134: "rsvp-e2ei", 135: "mipv6", 139: "hip", 140: "shim6", 173: "ax4000", 224: "ncs",
+            134: "rsvp-e2ei", 139: "hip", 140: "shim6", 173: "ax4000", 224: "ncs",
         },
     ),
     # LLC service access points (IEEE 802.2).

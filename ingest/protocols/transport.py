@@ -41,6 +41,8 @@ def put_ports(layer: Layer, number: int, header: npt.NDArray[np.void]) -> None:
         layer.set("error_src_port", header["src_port"])
         layer.set("error_dst_port", header["dst_port"])
         return
+    if layer.is_set("foreign_ports"):
+        layer.set("foreign_ports", values=False)
     if layer.is_set("transport"):
         nested = layer.get("transport") >= 0
         if nested.any():

@@ -27,9 +27,10 @@ def _dissect(layer: Layer, number: int) -> None:
         return
     if number == NUMBER:
         length = layer.gather(_LENGTH)["length"].astype(np.int64)
-        # 0 is a jumbogram's length (RFC 2675, section 4); otherwise 0 to 7 is no length at all.
-        valid = ((length == 0) & (layer.reported > 0xFFFF)) | (length >= HEADER_BYTES)
+        valid = length >= HEADER_BYTES
         if not valid.all():
+            # 0 is a jumbogram's length (RFC 2675, section 4); otherwise 0 to 7 is no length at all.
+            valid |= (length == 0) & (layer.reported > 0xFFFF) & (layer.get("ip_version") == 6)
             layer.set("transport", -1, ~valid)
             layer, length = layer.select(valid), length[valid]
         layer.trim(np.where(length == 0, layer.reported_end, layer.start + length))

@@ -6,6 +6,7 @@ import numpy as np
 
 from .base import Layer, Protocol, Rank
 from .ethernet import hand_on_type_or_length
+from .ieee_tags import BACKBONE_TAG
 
 _ID = 0x0FFF
 
@@ -21,7 +22,11 @@ def dissect(layer: Layer) -> None:
 def dissect_service_tag(layer: Layer) -> None:
     """The provider's tag: its identifier is another one (`ieee8021ad.id`), and the customer's stays the packet's VLAN."""
     layer = layer.require(4)
-    layer.hand_on("ethertype", layer.word(2), 4)
+    kind = layer.word(2)
+    # Wireshark takes a backbone tag behind it for a part of this one.
+    backbone = kind == BACKBONE_TAG
+    layer.hand_to("ieee8021ah_inside", 4, backbone)
+    layer.hand_on("ethertype", kind, 4, ~backbone)
 
 
 PROTOCOLS = (

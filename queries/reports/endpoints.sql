@@ -1,10 +1,10 @@
 /* ---
 title = "Endpoints"
 description = """
-The addresses that sent or received most, over all captures asked for, as Wireshark's Statistics > Endpoints for IPv4 and IPv6; a tunnelled packet counts for
-the outer and the inner addresses.
+The addresses that sent or received most, over all captures asked for, as Wireshark's Statistics > Endpoints for IPv4 and IPv6; a packet in a tunnel counts
+for the addresses of each of its IP headers.
 """
-needs = ["traffic"]
+needs = ["_headers"]
 chart = { kind = "bar", x = "ip", y = "bytes" }
 [params]
 ip = { type = "VARCHAR", help = "Only this address." }
@@ -23,43 +23,21 @@ captures = { doc = "Captures in which it occurs.", unit = "captures" }
 with ends as not materialized (
     select
         ingest_id,
-        client_ip as ip,
-        packets_to_server as tx_packets,
-        bytes_to_server as tx_bytes,
-        packets_to_client as rx_packets,
-        bytes_to_client as rx_bytes
-    from traffic
-    where client_ip is not null and server_ip is not null and (ip_version = 4 or ipv6_layers > 0)
+        first_ip as ip,
+        packets_from_first as tx_packets,
+        bytes_from_first as tx_bytes,
+        packets_to_first as rx_packets,
+        bytes_to_first as rx_bytes
+    from _headers
     union all
     select
         ingest_id,
-        server_ip as ip,
-        packets_to_client as tx_packets,
-        bytes_to_client as tx_bytes,
-        packets_to_server as rx_packets,
-        bytes_to_server as rx_bytes
-    from traffic
-    where client_ip is not null and server_ip is not null and (ip_version = 4 or ipv6_layers > 0)
-    union all
-    select
-        ingest_id,
-        tunnel_client_ip as ip,
-        packets_to_server as tx_packets,
-        bytes_to_server as tx_bytes,
-        packets_to_client as rx_packets,
-        bytes_to_client as rx_bytes
-    from traffic
-    where tunnel_client_ip is not null and tunnel_server_ip is not null
-    union all
-    select
-        ingest_id,
-        tunnel_server_ip as ip,
-        packets_to_client as tx_packets,
-        bytes_to_client as tx_bytes,
-        packets_to_server as rx_packets,
-        bytes_to_server as rx_bytes
-    from traffic
-    where tunnel_client_ip is not null and tunnel_server_ip is not null
+        other_ip as ip,
+        packets_to_first as tx_packets,
+        bytes_to_first as tx_bytes,
+        packets_from_first as rx_packets,
+        bytes_from_first as rx_bytes
+    from _headers
 ),
 
 -- The addresses that are listed come first, the captures in which they occur are counted for those alone.

@@ -10,8 +10,6 @@ src_ip = "Innermost source address, NULL without IP."
 src_port = "Source port, NULL without ports."
 dst_ip = "Innermost destination address, NULL without IP."
 dst_port = "Destination port, NULL without ports."
-tunnel_src_ip = "Outermost source address where there are several IP headers, else NULL."
-tunnel_dst_ip = "Outermost destination address where there are several IP headers, else NULL."
 seen_protocol = "'TCP', 'UDP', 'SCTP', 'DCCP', or 'NONE' where no ports were read; of the embedded packet in ICMP errors."
 seen_port = "Destination port that goes with `seen_protocol`; 0 for 'NONE'."
 packets = { doc = "Packets in this direction.", unit = "packets" }
@@ -24,8 +22,6 @@ with sent as (
         client_port as src_port,
         server_ip as dst_ip,
         server_port as dst_port,
-        tunnel_client_ip as tunnel_src_ip,
-        tunnel_server_ip as tunnel_dst_ip,
         seen_server_port as seen_port,
         packets_to_server as packets,
         bytes_to_server as bytes
@@ -38,8 +34,6 @@ with sent as (
         server_port as src_port,
         client_ip as dst_ip,
         client_port as dst_port,
-        tunnel_server_ip as tunnel_src_ip,
-        tunnel_client_ip as tunnel_dst_ip,
         seen_client_port as seen_port,
         packets_to_client as packets,
         bytes_to_client as bytes
@@ -63,8 +57,6 @@ select
     src_port,
     dst_ip,
     dst_port,
-    tunnel_src_ip,
-    tunnel_dst_ip,
     seen_protocol,
     seen_port,
     packets,

@@ -7,8 +7,6 @@ first_ip = "Address that sent the flow's first packet."
 first_port = "Its port."
 other_ip = "The other address."
 other_port = "Its port."
-tunnel_first_ip = "Outermost address on the side of `first_ip`, NULL outside tunnels."
-tunnel_other_ip = "Outermost address on the side of `other_ip`, NULL outside tunnels."
 packets_from_first = { doc = "Packets that the first sender sent.", unit = "packets" }
 packets_to_first = { doc = "Packets back.", unit = "packets" }
 bytes_from_first = { doc = "Bytes on the wire that the first sender sent.", unit = "bytes" }
@@ -23,12 +21,12 @@ select
     ip_version,
     ipv4_layers,
     ipv6_layers,
+    first_from_client,
+    ip_headers,
     case when first_from_client then client_ip else server_ip end as first_ip,
     case when first_from_client then client_port else server_port end as first_port,
     case when first_from_client then server_ip else client_ip end as other_ip,
     case when first_from_client then server_port else client_port end as other_port,
-    case when first_from_client then tunnel_client_ip else tunnel_server_ip end as tunnel_first_ip,
-    case when first_from_client then tunnel_server_ip else tunnel_client_ip end as tunnel_other_ip,
     case when first_from_client then packets_to_server else packets_to_client end as packets_from_first,
     case when first_from_client then packets_to_client else packets_to_server end as packets_to_first,
     case when first_from_client then bytes_to_server else bytes_to_client end as bytes_from_first,

@@ -89,6 +89,7 @@ select
     f.first_from_client,
     f.tunnel_client_ip,
     f.tunnel_server_ip,
+    f.ip_headers,
     f.ipv4_layers,
     f.ipv6_layers,
     f.in_icmp_error,

@@ -1,11 +1,11 @@
 /* ---
 title = "Statistics > Conversations > IPv4 and IPv6"
 description = """
-One row per capture and pair of addresses; A is the source of the first packet. A packet with two IP headers counts for the outer pair and the inner one
-(of three or more, for the outermost and the innermost); the header inside an ICMP error does not count. All packets of an address with itself are A to B. `ip_version` tells Wireshark's two lists apart.
+One row per capture and pair of addresses; A is the source of the first packet. A packet in a tunnel counts for the pair of each of its IP headers;
+the header inside an ICMP error does not count. All packets of an address with itself are A to B. `ip_version` tells Wireshark's two lists apart.
 """
 compare = "-q -z conv,ip (and -z conv,ipv6)"
-needs = ["_talks", "_file_starts", "captures"]
+needs = ["_headers", "_file_starts", "captures"]
 [columns]
 ip_version = "4 or 6."
 a_ip = "Address that sent the first packet."
@@ -19,29 +19,15 @@ bytes_b_to_a = { doc = "Bytes on the wire from B to A.", unit = "bytes" }
 relative_start_s = { doc = "First packet, since the first frame of the file.", unit = "s" }
 duration_s = { doc = "From the first to the last packet.", unit = "s" }
 --- */
-with headers as (
+with ordered as (
     select
         *,
         first_ip as a,
-        other_ip as b
-    from _talks
-    where first_ip is not null and other_ip is not null and (ip_version = 4 or ipv6_layers > 0)
-    union all
-    select
-        *,
-        tunnel_first_ip as a,
-        tunnel_other_ip as b
-    from _talks
-    where tunnel_first_ip is not null and tunnel_other_ip is not null
-),
-
-ordered as (
-    select
-        *,
-        least(a, b) as low_ip,
-        greatest(a, b) as high_ip,
-        a <= b as low_first
-    from headers
+        other_ip as b,
+        least(first_ip, other_ip) as low_ip,
+        greatest(first_ip, other_ip) as high_ip,
+        first_ip <= other_ip as low_first
+    from _headers
 ),
 
 counted as (

@@ -1,11 +1,11 @@
 /* ---
 title = "Statistics > Endpoints > IPv4 and IPv6"
 description = """
-One row per capture and address. A packet counts for both its ends; with two IP headers for those of the outer header and of the inner one
-(of three or more, of the outermost and the innermost); the header inside an ICMP error does not count. `ip_version` tells Wireshark's two lists apart.
+One row per capture and address. A packet counts for both its ends, in a tunnel for those of each of its IP headers;
+the header inside an ICMP error does not count. `ip_version` tells Wireshark's two lists apart.
 """
 compare = "-q -z endpoints,ip (and -z endpoints,ipv6)"
-needs = ["_directions", "captures"]
+needs = ["_headers", "captures"]
 [columns]
 ip_version = "4 or 6."
 ip = "The address."
@@ -16,44 +16,24 @@ tx_bytes = { doc = "Bytes on the wire sent.", unit = "bytes" }
 rx_packets = { doc = "Packets received.", unit = "packets" }
 rx_bytes = { doc = "Bytes on the wire received.", unit = "bytes" }
 --- */
-with headers as (
+with ends as (
     select
         ingest_id,
-        src_ip,
-        dst_ip,
-        packets,
-        bytes
-    from _directions
-    where src_ip is not null and dst_ip is not null and (ip_version = 4 or ipv6_layers > 0)
+        first_ip as ip,
+        packets_from_first as tx_packets,
+        bytes_from_first as tx_bytes,
+        packets_to_first as rx_packets,
+        bytes_to_first as rx_bytes
+    from _headers
     union all
     select
         ingest_id,
-        tunnel_src_ip as src_ip,
-        tunnel_dst_ip as dst_ip,
-        packets,
-        bytes
-    from _directions
-    where tunnel_src_ip is not null and tunnel_dst_ip is not null
-),
-
-ends as (
-    select
-        ingest_id,
-        src_ip as ip,
-        packets as tx_packets,
-        bytes as tx_bytes,
-        0 as rx_packets,
-        0 as rx_bytes
-    from headers
-    union all
-    select
-        ingest_id,
-        dst_ip as ip,
-        0 as tx_packets,
-        0 as tx_bytes,
-        packets as rx_packets,
-        bytes as rx_bytes
-    from headers
+        other_ip as ip,
+        packets_to_first as tx_packets,
+        bytes_to_first as tx_bytes,
+        packets_from_first as rx_packets,
+        bytes_from_first as rx_bytes
+    from _headers
 ),
 
 counted as (

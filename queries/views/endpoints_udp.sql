@@ -1,11 +1,11 @@
 /* ---
 title = "Statistics > Endpoints > UDP"
 description = """
-One row per capture, address and UDP port. A packet counts for both its ends; of a packet with several UDP headers (a tunnel) the innermost counts;
-the header inside an ICMP error does not.
+One row per capture, address and UDP port. A packet counts for both its ends, in a tunnel for those of each of its UDP headers;
+the header inside an ICMP error does not count.
 """
 compare = "-q -z endpoints,udp"
-needs = ["_directions", "captures"]
+needs = ["_headers", "captures"]
 [columns]
 ip = "The address."
 port = "The port."
@@ -19,25 +19,25 @@ rx_bytes = { doc = "Bytes on the wire received.", unit = "bytes" }
 with ends as (
     select
         ingest_id,
-        case when ip_protocol in (17, 136) then src_ip else tunnel_src_ip end as ip,
-        src_port as port,
-        packets as tx_packets,
-        bytes as tx_bytes,
-        0 as rx_packets,
-        0 as rx_bytes
-    from _directions
-    where transport = 'UDP' and not in_icmp_error
+        first_ip as ip,
+        first_udp_port as port,
+        packets_from_first as tx_packets,
+        bytes_from_first as tx_bytes,
+        packets_to_first as rx_packets,
+        bytes_to_first as rx_bytes
+    from _headers
+    where first_udp_port is not null
     union all
     select
         ingest_id,
-        case when ip_protocol in (17, 136) then dst_ip else tunnel_dst_ip end as ip,
-        dst_port as port,
-        0 as tx_packets,
-        0 as tx_bytes,
-        packets as rx_packets,
-        bytes as rx_bytes
-    from _directions
-    where transport = 'UDP' and not in_icmp_error
+        other_ip as ip,
+        other_udp_port as port,
+        packets_to_first as tx_packets,
+        bytes_to_first as tx_bytes,
+        packets_from_first as rx_packets,
+        bytes_from_first as rx_bytes
+    from _headers
+    where first_udp_port is not null
 ),
 
 counted as (

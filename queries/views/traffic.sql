@@ -24,6 +24,7 @@ select
     first_from_client,
     tunnel_client_ip,
     tunnel_server_ip,
+    ip_headers,
     ipv4_layers,
     ipv6_layers,
     in_icmp_error,

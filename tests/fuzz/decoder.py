@@ -122,8 +122,12 @@ def check_row(packet: Raw, row: dict[str, Any]) -> None:
     assert row["ipv6_layers"] <= names.count("ipv6"), "more IPv6 headers than named"
     # A later fragment's IPv6 header does not count as one.
     headers = row["ipv4_layers"] + row["ipv6_layers"] + (row["ip_version"] == 6 and row["ip_fragment_offset"] > 0)
-    assert bool(row["dst_ip"]) == (headers > 0), "addresses without a header"
-    assert bool(row["tunnel_src_ip"]) <= (headers > 1), "outer addresses without a tunnel"
+    # Nor does one whose extension headers are cut.
+    assert bool(row["dst_ip"]) == (headers > 0) or row["ip_version"] == 6, "addresses without a header"
+    assert bool(row["tunnel_src_ip"]) <= (headers > (row["ip_version"] != 6)), "outer addresses without a tunnel"
+    ends = [(src, dst) for src, _, dst, _ in row["headers"]]
+    assert len(ends) == (row["ipv4_layers"] + row["ipv6_layers"] if row["tunnel_src_ip"] else 0), "IP headers of a tunnel are missing"
+    assert not ends or ends[0] == (row["tunnel_src_ip"], row["tunnel_dst_ip"]), "another outermost header"
     assert row["tcp_flags"] == -1 or "tcp" in names, "TCP flags without TCP"
     assert -1 <= row["payload_length"] <= max(packet.wire_length or 0, captured), "more payload than packet"
     for name, most in (

@@ -32,7 +32,8 @@ def kind(packet: Packet, stream: int) -> tuple[object, ...]:
         packet.ipv6_layers,
         packet.in_icmp_error,
     )
-    near, far = (packet.src_ip, packet.src_port, packet.tunnel_src_ip), (packet.dst_ip, packet.dst_port, packet.tunnel_dst_ip)
+    near = (packet.src_ip, packet.src_port, packet.tunnel_src_ip, packet.tunnel_src_port)
+    far = (packet.dst_ip, packet.dst_port, packet.tunnel_dst_ip, packet.tunnel_dst_port)
     peers = (near, far) if str(near) < str(far) else (far, near)
     quoted = (packet.error_ip_protocol, packet.error_src_port, packet.error_dst_port)
     return (*around, peers, packet.transport, quoted, stream)
@@ -76,6 +77,10 @@ def check_ends(row: dict[str, Any], packets: list[Packet]) -> None:
     sender, receiver = ("client", "server") if row["first_from_client"] else ("server", "client")
     assert (row[f"{sender}_ip"], row[f"{receiver}_ip"]) == (first.src_ip, first.dst_ip)
     assert (row[f"tunnel_{sender}_ip"], row[f"tunnel_{receiver}_ip"]) == (first.tunnel_src_ip, first.tunnel_dst_ip)
+    outer = (first.tunnel_src_ip, first.tunnel_src_port, first.tunnel_dst_ip, first.tunnel_dst_port)
+    fields = (f"{sender}_ip", f"{sender}_udp_port", f"{receiver}_ip", f"{receiver}_udp_port")
+    found = [tuple(-1 if header[field] is None else header[field] for field in fields) for header in row["ip_headers"] or []]
+    assert found == ([] if first.tunnel_src_ip is None else [outer, (first.src_ip, -1, first.dst_ip, -1)])
     ports = (row[f"{sender}_port"], row[f"{receiver}_port"])
     assert ports == (None if first.src_port < 0 else first.src_port, None if first.dst_port < 0 else first.dst_port)
     same_way = [packet for packet in packets if (packet.src_ip, packet.src_port) == (first.src_ip, first.src_port)]

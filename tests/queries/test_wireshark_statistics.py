@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wireshark
+from decoding import Raw, raw
+from made_packets import ARP, ETHERNET, TUNNELS, ethernet, ipv4, ipv6, over_udp, udp
 
 from caphouse.ingest import pipeline
 from caphouse.queries.engine import Session
@@ -18,9 +21,16 @@ from caphouse.warehouse.store import Warehouse
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
-# A tunnel, loopback (an address that talks with itself), IPv6 beside IPv4, ICMP errors, hosts with many conversations.
+# Tunnels, loopback (an address that talks with itself), IPv6 beside IPv4, ICMP errors, hosts with many conversations.
 CAPTURES = [
     "zeek__gre-sample.pcap",
+    "zeek__gre-within-gre.pcap",
+    "zeek__vxlan.pcap",
+    "zeek__Teredo.pcap",
+    "zeek__gtp1_gn_normal_incl_fragmentation.pcap",
+    "arkime__arkime_synthetic.pcap",
+    "nfstream__capwap.pcap",
+    "wswiki__nb6-startup.pcap",
     "suricata__http2-deflate-case_input.pcap",
     "ndpi__reddit.pcap",
     "zeek__6in4.pcap",
@@ -28,10 +38,7 @@ CAPTURES = [
     "ndpi__ossfuzz_seed_fake_traces_1.pcapng",
 ]
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed"),
-    pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of captures is not beside the repository"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 REFERENCE = ["-n", "-o", "tcp.desegment_tcp_streams:FALSE", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]
 
@@ -100,24 +107,13 @@ def leaves(lines: list[str]) -> Counter[tuple[str, str]]:
     return +rows
 
 
-@pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    warehouse = Warehouse.create(tmp_path_factory.mktemp("statistics") / "warehouse")
-    pipeline.ingest(warehouse, [str(CORPUS / name) for name in CAPTURES])
-    with Session(warehouse) as session:
-        yield session
+def check_conversations(rows: Callable[..., list[Any]], theirs: Mapping[str, list[str]]) -> None:
+    """Compare the rows of our conversations and endpoints with what tshark printed.
 
-
-@pytest.mark.parametrize("name", CAPTURES)
-def test_views_say_what_tshark_says(ingested: Session, name: str) -> None:
-    theirs = run_tshark(CORPUS / name)
-
-    def rows(columns: str, view: str, condition: str = "true") -> list[Any]:
-        query = (
-            f"select {columns} from {view} where {condition} and capture_id in (select capture_id from captures where file_name = $name)"
-        )
-        return ingested.sql(query, name=name).fetchall()
-
+    Args:
+        rows: Gives the rows of the columns of a view for which a condition is true.
+        theirs: Lines of each statistic.
+    """
     for option, view, a, b, condition in (
         ("conv,ip", "conversations_ip", "a_ip", "b_ip", "ip_version = 4"),
         ("conv,ipv6", "conversations_ip", "a_ip", "b_ip", "ip_version = 6"),
@@ -130,13 +126,59 @@ def test_views_say_what_tshark_says(ingested: Session, name: str) -> None:
         assert [row[:6] for row in ours] == [row[:6] for row in expected], option
         for our, their in zip(ours, expected, strict=True):
             assert our[6:] == pytest.approx(their[6:], abs=1e-4), option
-
     traffic = "packets, bytes, tx_packets, tx_bytes, rx_packets, rx_bytes"
     assert Counter(rows(f"ip, {traffic}", "endpoints_ip", "ip_version = 4")) == endpoints(theirs["endpoints,ip"])
     assert Counter(rows(f"ip, {traffic}", "endpoints_ip", "ip_version = 6")) == endpoints(theirs["endpoints,ipv6"])
     assert Counter(rows(f"ip, port, {traffic}", "endpoints_tcp")) == endpoints(theirs["endpoints,tcp"])
     assert Counter(rows(f"ip, port, {traffic}", "endpoints_udp")) == endpoints(theirs["endpoints,udp"])
 
+
+def test_each_header_of_a_tunnel_counts(tmp_path: Path) -> None:
+    """Every packet in a packet that there is, among them several UDP headers, three IP headers, and tunnels that end in no IP."""
+    packets = [raw(sample) for sample in TUNNELS if sample.link_type == ETHERNET and sample.in_wireshark]
+    # A tunnel's own ports where the packet inside has none: ICMP, a later fragment, what is no IP behind a second tunnel.
+    inside = (
+        ipv4(1, bytes.fromhex("0800000000010001")),
+        ipv4(17, bytes(40), fragment=5),
+        ipv4(4, ipv4(17, udp(1, 53, bytes(20)), "192.0.2.8", "192.0.2.9"), "192.0.2.6", "192.0.2.7"),
+        ipv4(17, udp(7, 4789, bytes.fromhex("0800000000000500") + ethernet(0x0806, ARP)), "192.0.2.6", "192.0.2.7"),
+        ipv6(17, udp(5, 53, bytes(20))),
+        ipv6(44, bytes.fromhex("1100005000000001") + bytes(24)),
+    )
+    for payload in inside:
+        kind = 0x0800 if payload[0] >> 4 == 4 else 0x86DD
+        packets.append(Raw(ETHERNET, over_udp(4789, bytes.fromhex("0800000000000500") + ethernet(kind, payload))))
+    capture = tmp_path / "tunnels.pcap"
+    capture.write_bytes(wireshark.pcap(ETHERNET, packets))
+    warehouse = Warehouse.create(tmp_path / "warehouse")
+    pipeline.ingest(warehouse, [str(capture)])
+    with Session(warehouse) as session:
+        check_conversations(
+            lambda columns, view, condition="true": session.sql(f"select {columns} from {view} where {condition}").fetchall(),
+            run_tshark(capture),
+        )
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    warehouse = Warehouse.create(tmp_path_factory.mktemp("statistics") / "warehouse")
+    pipeline.ingest(warehouse, [str(CORPUS / name) for name in CAPTURES])
+    with Session(warehouse) as session:
+        yield session
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of captures is not beside the repository")
+@pytest.mark.parametrize("name", CAPTURES)
+def test_views_say_what_tshark_says(ingested: Session, name: str) -> None:
+    theirs = run_tshark(CORPUS / name)
+
+    def rows(columns: str, view: str, condition: str = "true") -> list[Any]:
+        query = (
+            f"select {columns} from {view} where {condition} and capture_id in (select capture_id from captures where file_name = $name)"
+        )
+        return ingested.sql(query, name=name).fetchall()
+
+    check_conversations(rows, theirs)
     hosts = {("All Addresses", ip): packets for ip, packets in rows("ip, packets", "ipv4_hosts")}
     sides = {"source": "Source IPv4 Addresses", "destination": "Destination IPv4 Addresses"}
     by_side = {(sides[side], ip): packets for side, ip, packets in rows("direction, ip, packets", "ipv4_src_dst")}
