@@ -198,13 +198,9 @@ class Content:
         return Window(buffer[: filled + PADDING_BYTES], filled, self.position, last=self._ended)
 
     def _let_go(self) -> None:
-        """Give the memory of all windows back; as long as one lives, its finalizer keeps this content alive."""
+        """Give the memory of all windows back."""
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, self.position, last=True)
         self._free.clear()
-
-    def _give_back(self, memory: npt.NDArray[np.uint8]) -> None:
-        if not self._ended:
-            self._free.append(memory)
 
     def _take(self, into: memoryview) -> int:
         """Read and hash the next bytes; 0 at the end."""
@@ -230,8 +226,16 @@ class Content:
             memory = np.empty(size, dtype=np.uint8)
         # The memoryview between the two makes `buffer`, not `memory`, the base of all views.
         buffer = np.frombuffer(memory.data, dtype=np.uint8)
-        weakref.finalize(buffer, self._give_back, memory).atexit = False
+        # Weakly, or a content that nobody closes would keep itself and its window for ever.
+        weakref.finalize(buffer, _give_back, weakref.ref(self), memory).atexit = False
         return buffer
+
+
+def _give_back(content: weakref.ref[Content], memory: npt.NDArray[np.uint8]) -> None:
+    """Let a content use memory again, if it is still there and goes on."""
+    there = content()
+    if there is not None and not there._ended:  # noqa: SLF001 - a part of it that must not hold on to it
+        there._free.append(memory)  # noqa: SLF001
 
 
 class _RawSource:

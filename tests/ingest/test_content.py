@@ -225,3 +225,14 @@ def test_memory_of_a_content_that_was_not_read_to_its_end_is_given_back() -> Non
     del content
     gc.collect()
     assert gone() is None
+
+
+def test_a_content_that_nobody_closes_gives_its_memory_back() -> None:
+    """As where editcap's output is looked into before it is read."""
+    content = open_content(Pipe(bytes(1000)), name="made")
+    window = content.window(1, 1000)
+    gone = weakref.ref(content)
+    buffer = weakref.ref(window.buffer.base)
+    del content, window
+    assert gone() is None
+    assert buffer() is None
