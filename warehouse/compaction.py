@@ -24,7 +24,7 @@ from .locations import Location
 from .parquet import is_dictionary
 from .schema import Table
 from .snapshot import TIME_COLUMNS, Snapshot
-from .staging import FILE_BYTES, StagedWriter, is_unharmed
+from .staging import FILE_BYTES, DataFile, StagedWriter, is_unharmed
 from .store import Warehouse
 from .tables import BY_NAME, CAPTURES, PACKETS
 
@@ -145,13 +145,19 @@ def _tasks(
             group = _in_order(_of_date(files, date), name)
             drops = []
             for row in group.select(["path", "modification_time", "min.ingest_id", "max.ingest_id"]).to_pylist():
-                there = _attempts_in(snapshot.root.join(name, *row["path"].split("/")), row["min.ingest_id"], row["max.ingest_id"])
+                try:
+                    there = _attempts_in(snapshot.root.join(name, *row["path"].split("/")), row["min.ingest_id"], row["max.ingest_id"])
+                except WarehouseError:
+                    if warehouse.holds(name, [row["path"]]):
+                        raise
+                    break  # others have exchanged the files, and a vacuum has removed them
                 gone = there - live
                 drops.append({ingest_id for ingest_id in gone if row["modification_time"] < old_ms or ingest_id in forgotten})
                 if name == PACKETS.name:
                     drops[-1] |= there & pruned
-            suspects.update(*drops)
-            found.append((BY_NAME[name], date, group, drops))
+            else:
+                suspects.update(*drops)
+                found.append((BY_NAME[name], date, group, drops))
     dead = warehouse.mark_dead(suspects - live) if suspects - live else frozenset()
     for table, date, group, drops in found:
         droppable = dead | pruned if table is PACKETS else dead
@@ -213,14 +219,12 @@ def row_groups(location: Location, table: Table) -> Iterator[pa.Table]:
 
 def _rewrite(warehouse: Warehouse, task: _Task) -> Compacted | None:
     """Carry one task out; None when another compaction was faster."""
-    with StagedWriter(warehouse.root) as writer:
-        for path in task.files.column("path").to_pylist():
-            location = warehouse.root.join(task.table.name, *path.split("/"))
-            if not is_unharmed(location):
-                raise WarehouseError(f"{location}: the file is not as it was written; run `caphouse verify`.")
-            for rows in row_groups(location, task.table):
-                writer.write(task.table.name, select(rows, task.drop, inside=False) if task.drop else rows, task.date)
-        coming = writer.finish()
+    try:
+        coming = _merged(warehouse, task)
+    except WarehouseError:
+        if warehouse.holds(task.table.name, task.files.column("path").to_pylist()):
+            raise
+        return None  # and a vacuum has removed what it took out
     if not warehouse.swap_files(task.table.name, task.files, coming):
         warehouse.discard(coming)
         return None
@@ -231,3 +235,19 @@ def _rewrite(warehouse: Warehouse, task: _Task) -> Compacted | None:
         rows=(pc.sum(task.files.column("num_records")).as_py(), sum(file.rows for file in coming)),
         bytes=(pc.sum(task.files.column("size_bytes")).as_py(), sum(file.bytes for file in coming)),
     )
+
+
+def _merged(warehouse: Warehouse, task: _Task) -> list[DataFile]:
+    """The files of a task, written as few."""
+    with StagedWriter(warehouse.root) as writer:
+        for path in task.files.column("path").to_pylist():
+            location = warehouse.root.join(task.table.name, *path.split("/"))
+            try:
+                is_whole = is_unharmed(location)
+            except OSError as error:
+                raise WarehouseError(f"{location}: cannot be read: {reason(error)}; run `caphouse verify`.") from error
+            if not is_whole:
+                raise WarehouseError(f"{location}: the file is not as it was written; run `caphouse verify`.")
+            for rows in row_groups(location, task.table):
+                writer.write(task.table.name, select(rows, task.drop, inside=False) if task.drop else rows, task.date)
+        return writer.finish()

@@ -357,6 +357,10 @@ class Warehouse:
                 return True
         raise AssertionError("unreachable: attempts raises")
 
+    def holds(self, table: str, paths: Iterable[str]) -> bool:
+        """Whether all of these files are part of a table at this moment."""
+        return set(paths) <= set(actions_of(delta.load(self.root, table)).column("path").to_pylist())
+
     def table(self, name: str) -> DeltaTable:
         """The newest state of a table, freshly loaded and with all declared columns, for maintenance."""
         self._prepare(name)
@@ -477,15 +481,12 @@ class Warehouse:
                     continue
                 return
         except (DeltaError, OSError) as error:
-            if not self._are_registered(name, files):
+            # A commit may have gone through though it was told otherwise: what is named in the log must never be removed.
+            if not self.holds(name, [file.path for file in files]):
                 # In object storage an answer may have got lost, and what was asked for may still be done.
                 if self.root.is_local:
                     self.discard(files)
                 raise WarehouseError(f"{self.root.join(name)}: cannot be written: {reason(error)}.") from error
-
-    def _are_registered(self, name: str, files: Sequence[DataFile]) -> bool:
-        """Whether a commit went through though it was told otherwise: what is named in the log must never be removed."""
-        return {file.path for file in files} <= set(actions_of(delta.load(self.root, name)).column("path").to_pylist())
 
     def _newest_versions(self, names: Sequence[str]) -> dict[str, int]:
         """The newest version of each table; 0 for a table that was declared after the warehouse was made.

@@ -202,11 +202,13 @@ class Chaos:
         return True
 
     def _allowed(self, action: str, talk: str) -> set[int]:
-        """The exit codes that a command may end with: what was to be forgotten may be gone, and a file that is written to may be cut."""
+        """The exit codes that a command may end with: what it names may be gone, and a file that is written to cut or another."""
         if action == "forget":
             return {0, 2}
-        cut = all(any(f"/{name}: " in line for name in self._made.growing) for line in talk.splitlines())
-        return {0, 3} if action == "ingest" and cut else {0}
+        growing = all(any(f"/{name}: " in line for name in self._made.growing) for line in talk.splitlines())
+        if action == "reingest":
+            return {0, 3} if growing else {0, 2} if "there is no such capture" in talk else {0}
+        return {0, 3} if action == "ingest" and growing else {0}
 
     def _settle(self, right: looking.Fingerprints) -> None:
         """Complete the work in peace, and check everything."""

@@ -189,6 +189,27 @@ def test_of_two_compactions_one_wins_and_nothing_is_doubled(warehouse: Warehouse
     assert len(files_on_disk(warehouse) - referenced) == 36 + 6, "the loser has removed its own files; the merged ones await a vacuum"
 
 
+@pytest.mark.parametrize("step", ["_merged", "_attempts_in"], ids=["while it writes", "while it looks"])
+def test_a_compaction_that_stood_still_gives_way(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Others have exchanged the files, and a vacuum has removed them: there is nothing to do, and nothing is damaged."""
+    some(warehouse)
+    ingest(warehouse, [capture(name) for name in ("a", "b")])  # a file of two attempts, which is opened for its attempts
+    before = contents(warehouse)
+    real = getattr(compaction, step)
+
+    def stand_still(*arguments: Any) -> Any:
+        monkeypatch.setattr(compaction, step, real)
+        going = {uri for table in TABLES[1:] for uri in warehouse.snapshot().uris(table.name)}
+        compact(Warehouse.open(warehouse.root))
+        for uri in going - {uri for table in TABLES[1:] for uri in warehouse.snapshot().uris(table.name)}:
+            Path(uri).unlink()
+        return real(*arguments)
+
+    monkeypatch.setattr(compaction, step, stand_still)
+    assert compact(warehouse) == []
+    assert contents(warehouse) == before
+
+
 def test_a_damaged_file_stops_compaction_rather_than_being_laundered(warehouse: Warehouse) -> None:
     some(warehouse, 4)
     path = Path(warehouse.snapshot().uris("flows")[0])
