@@ -133,7 +133,6 @@ def _tasks(
     """The partitions that are worth the work."""
     live = snapshot.ingest_ids
     pruned = _pruned(snapshot)
-    old_ms = (time.time() - GRACE_SECONDS) * 1000
     found: list[tuple[Table, dt.date | None, pa.Table, list[set[int]]]] = []
     suspects: set[int] = set()
     for name, files in snapshot.actions.items():
@@ -143,19 +142,8 @@ def _tasks(
             if dates is not None and date not in dates:
                 continue
             group = _in_order(_of_date(files, date), name)
-            drops = []
-            for row in group.select(["path", "modification_time", "min.ingest_id", "max.ingest_id"]).to_pylist():
-                try:
-                    there = _attempts_in(snapshot.root.join(name, *row["path"].split("/")), row["min.ingest_id"], row["max.ingest_id"])
-                except WarehouseError:
-                    if warehouse.holds(name, [row["path"]]):
-                        raise
-                    break  # others have exchanged the files, and a vacuum has removed them
-                gone = there - live
-                drops.append({ingest_id for ingest_id in gone if row["modification_time"] < old_ms or ingest_id in forgotten})
-                if name == PACKETS.name:
-                    drops[-1] |= there & pruned
-            else:
+            drops = _drops(warehouse, name, group, live, pruned, forgotten)
+            if drops is not None:
                 suspects.update(*drops)
                 found.append((BY_NAME[name], date, group, drops))
     dead = warehouse.mark_dead(suspects - live) if suspects - live else frozenset()
@@ -168,6 +156,26 @@ def _tasks(
         if going.any():
             chosen = [drop & droppable for drop, goes in zip(drops, going, strict=True) if goes]
             yield _Task(table, date, group.filter(pa.array(going)), set().union(*chosen))
+
+
+def _drops(
+    warehouse: Warehouse, name: str, files: pa.Table, live: frozenset[int], pruned: frozenset[int], forgotten: frozenset[int]
+) -> list[set[int]] | None:
+    """Per file the attempts whose rows may go; None when others have exchanged the files and a vacuum has removed them."""
+    old_ms = (time.time() - GRACE_SECONDS) * 1000
+    drops = []
+    for row in files.select(["path", "modification_time", "min.ingest_id", "max.ingest_id"]).to_pylist():
+        location = warehouse.root.join(name, *row["path"].split("/"))
+        try:
+            there = _attempts_in(location, row["min.ingest_id"], row["max.ingest_id"])
+        except WarehouseError:
+            if warehouse.holds(name, [row["path"]]):
+                raise
+            return None
+        drops.append({ingest_id for ingest_id in there - live if row["modification_time"] < old_ms or ingest_id in forgotten})
+        if name == PACKETS.name:
+            drops[-1] |= there & pruned
+    return drops
 
 
 def _pruned(snapshot: Snapshot) -> frozenset[int]:
