@@ -24,7 +24,7 @@ from .tables import BY_NAME
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor, Future
 
     import pyarrow as pa
@@ -95,7 +95,7 @@ class OpenFile:
             except OSError:
                 with contextlib.suppress(OSError):
                     output.close()
-                self._output.delete()
+                    self._output.delete()
                 raise
 
     @contextlib.contextmanager
@@ -136,9 +136,17 @@ class OpenFile:
         return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds)
 
     def abandon(self) -> None:
-        """Remove what was written."""
+        """Remove what was written, where that can be done; else a vacuum does it later."""
         self._sink.abandon()
-        self._output.delete()
+        with contextlib.suppress(OSError):
+            self._output.delete()
+
+
+def remove_files(root: Location, files: Iterable[DataFile]) -> None:
+    """Remove files that are no part of the warehouse; what the storage does not remove now, a vacuum removes later."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            root.join(file.table, *file.path.split("/")).delete()
 
 
 def is_unharmed(location: Location) -> bool:
@@ -295,6 +303,5 @@ class StagedWriter:
         for file in self._open:
             file.abandon()
         self._open.clear()
-        for done in self._finished:
-            self._root.join(done.table, *done.path.split("/")).delete()
+        remove_files(self._root, self._finished)
         self._finished = []

@@ -263,9 +263,10 @@ class Warehouse:
         return len(self._swap_captures(self.captures_state(), decision).replaced)
 
     def discard(self, files: Iterable[DataFile]) -> None:
-        """Remove files that were written and not registered."""
-        for file in files:
-            self.root.join(file.table, *file.path.split("/")).delete()
+        """Remove files that were written and not registered; see `staging.remove_files`."""
+        from .staging import remove_files
+
+        remove_files(self.root, files)
 
     def register(self, files: Sequence[DataFile]) -> None:
         """Register data files; their rows count when a row of `captures` says so.
