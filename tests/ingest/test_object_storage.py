@@ -21,6 +21,7 @@ from synthetic_warehouse import live
 from warehouse_rows import captures
 from written_captures import pcap
 
+from caphouse.cli import main
 from caphouse.cli.options import ExitCode
 from caphouse.queries.engine import Session
 from caphouse.warehouse import locations, originals
@@ -40,15 +41,21 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run() -> Run:
-    """Runs a command; gives its exit code and what it said. In a process of its own, so that a proxy in this one is never kept waiting."""
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process; gives its exit code and what it said."""
 
     def command(*arguments: object) -> tuple[int, str]:
-        words = [sys.executable, "-c", PROGRAM, *(str(argument) for argument in arguments)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        return done.returncode, done.stderr
+        code = main._run([str(argument) for argument in arguments])
+        return int(code), capsys.readouterr().err
 
     return command
+
+
+def run_apart(*arguments: object) -> tuple[int, str]:
+    """The same in a process of its own: what deletes holds the interpreter's lock, and a proxy in this process would be kept waiting."""
+    words = [sys.executable, "-c", PROGRAM, *(str(argument) for argument in arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 @pytest.fixture
@@ -166,7 +173,7 @@ def forget_connections() -> None:
     locations._object_store.cache_clear()
 
 
-def test_storage_that_fails_now_and_then(faulty: tuple[Proxy, Location], run: Run) -> None:
+def test_storage_that_fails_now_and_then(faulty: tuple[Proxy, Location]) -> None:
     """What fails is asked again, wherever it happens: nothing is lost, nothing is there twice, nobody is told."""
     proxy, box = faulty
     place, folder = box.join("warehouse"), box.join("in")
@@ -184,14 +191,14 @@ def test_storage_that_fails_now_and_then(faulty: tuple[Proxy, Location], run: Ru
 
     proxy.fault = fault
     for _ in range(2):
-        assert run("ingest", "-w", place, folder) == (ExitCode.FINE, "")
+        assert run_apart("ingest", "-w", place, folder) == (ExitCode.FINE, "")
     assert packets(Warehouse.open(place)) == expected
     assert len(proxy.faults()) >= 3
     proxy.fault = lambda _method, _target: None
     assert not verify(Warehouse.open(place)).damaged
 
 
-def test_a_blob_that_is_not_given(faulty: tuple[Proxy, Location], run: Run) -> None:
+def test_a_blob_that_is_not_given(faulty: tuple[Proxy, Location]) -> None:
     """It is named, with the cause, once; the others are in; what is asked again is bounded; it is read when it is given."""
     proxy, box = faulty
     place, folder = box.join("warehouse"), box.join("in")
@@ -202,7 +209,7 @@ def test_a_blob_that_is_not_given(faulty: tuple[Proxy, Location], run: Run) -> N
     status = 403 if box.scheme == "az" else 500
     proxy.fault = lambda method, target: status if method == "GET" and "/in/b.cap" in target else None
     before = len(proxy.exchanges)
-    code, talk = run("ingest", "-w", place, folder)
+    code, talk = run_apart("ingest", "-w", place, folder)
     assert code == ExitCode.UNREAD
     assert talk.count("\n") == 1, talk
     assert talk.startswith(f"caphouse: {folder.join('b.cap')}: ")
@@ -210,26 +217,26 @@ def test_a_blob_that_is_not_given(faulty: tuple[Proxy, Location], run: Run) -> N
     assert sum(exchange.status == status for exchange in proxy.exchanges[before:]) <= 10
     assert packets(Warehouse.open(place)) == {"a.cap": 10, "c.cap": 30}
     proxy.fault = lambda _method, _target: None
-    assert run("ingest", "-w", place, folder) == (ExitCode.FINE, "")
+    assert run_apart("ingest", "-w", place, folder) == (ExitCode.FINE, "")
     assert packets(Warehouse.open(place)) == expected
 
 
-@pytest.mark.parametrize("part", ["/packets/date", "/captures/_delta_log/"], ids=["rows", "the log"])
-def test_a_warehouse_that_cannot_be_written(faulty: tuple[Proxy, Location], run: Run, part: str) -> None:
+def test_a_warehouse_that_cannot_be_written(faulty: tuple[Proxy, Location]) -> None:
     """It is told in a sentence, nothing counts, and when it can be written again, everything comes in once."""
     proxy, box = faulty
     place, blob = box.join("warehouse"), box.join("in/a.cap")
     put(blob, pcap(0, 10))
     Warehouse.create(place)
-    proxy.fault = lambda method, target: 403 if method == "PUT" and part in target else None
-    code, talk = run("ingest", "-w", place, blob)
-    assert code == ExitCode.WAREHOUSE, talk
-    assert talk.count("\n") == 1, talk
-    assert str(place) in talk
-    assert "cannot be written" in talk
+    for part in ("/packets/date", "/captures/_delta_log/"):
+        proxy.fault = lambda method, target, part=part: 403 if method == "PUT" and part in target else None  # type: ignore[misc]
+        code, talk = run_apart("ingest", "-w", place, blob)
+        assert code == ExitCode.WAREHOUSE, talk
+        assert talk.count("\n") == 1, talk
+        assert str(place) in talk
+        assert "cannot be written" in talk
     proxy.fault = lambda _method, _target: None
     assert packets(Warehouse.open(place)) == {}
     for _ in range(2):
-        assert run("ingest", "-w", place, blob) == (ExitCode.FINE, "")
+        assert run_apart("ingest", "-w", place, blob) == (ExitCode.FINE, "")
     assert packets(Warehouse.open(place)) == {"a.cap": 10}
     assert not verify(Warehouse.open(place)).damaged
