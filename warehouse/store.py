@@ -66,6 +66,16 @@ LOG_ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.parquet)$")
 REUSE_SECONDS = 3600.0
 """How long a loaded table may serve while no newer version is seen; far less than log entries are kept for."""
 
+VACUUMED = "vacuumed"
+"""Mark in the log of a table: files that were last written before this time (milliseconds since the epoch) and are no part of it are
+being removed, and must not become one."""
+
+CLOCKS_APART_MS = 600_000
+"""How far the clocks of those who write, of those who vacuum and of the storage may be apart."""
+
+WAITED_MS = 1_800_000
+"""Files that have waited for longer for their commit are committed with a look at the mark in the same step."""
+
 SMALL_ROWS = 4096
 SMALL_FILES = 8
 """`captures` files of fewer rows are merged, by the commit that adds one, when there are this many."""
@@ -275,14 +285,16 @@ class Warehouse:
             WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`, or a vacuum has removed some of the files meanwhile.
             WarehouseError: The warehouse cannot be written.
         """
-        try:
-            self._check_files(files)
-        except WarehouseConflict:
-            self.discard(files)
-            raise
         by_table: dict[str, list[DataFile]] = {}
         for file in files:
             by_table.setdefault(file.table, []).append(file)
+        try:
+            for name, written in by_table.items():
+                self._prepare(name)
+                self._check_files(self._table(name), written)
+        except WarehouseConflict:
+            self.discard(files)
+            raise
         if not by_table:
             return
         with ThreadPoolExecutor(max_workers=len(by_table)) as pool:
@@ -353,7 +365,7 @@ class Warehouse:
                 return True  # an earlier try went through though it was told otherwise
             if not paths <= there:
                 return False
-            self._check_files(coming)
+            self._check_files(dt, coming)
             if delta.compare_and_swap(dt, BY_NAME[table], [*removes, *adds]):
                 return True
         raise AssertionError("unreachable: attempts raises")
@@ -366,6 +378,23 @@ class Warehouse:
         """The newest state of a table, freshly loaded and with all declared columns, for maintenance."""
         self._prepare(name)
         return delta.load(self.root, name)
+
+    def mark_vacuumed(self, name: str, before_ms: int) -> DeltaTable:
+        """Have a table refuse files that are about to be removed.
+
+        Args:
+            name: The table.
+            before_ms: Files that were last written before this time and are no part of the table may go from now on.
+
+        Returns:
+            The table, with the mark: what was registered before it is in there, what comes after it is refused.
+        """
+        self._prepare(name)
+        for _ in self.attempts():
+            dt = delta.load(self.root, name)
+            if (dt.transaction_version(VACUUMED) or 0) >= before_ms or delta.compare_and_swap(dt, BY_NAME[name], [], {VACUUMED: before_ms}):
+                return delta.load(self.root, name)
+        raise AssertionError("unreachable: attempts raises")
 
     def merge_captures(self) -> None:
         """Write the small files of `captures` as one, for maintenance; commits do so themselves when there are `SMALL_FILES`."""
@@ -459,25 +488,36 @@ class Warehouse:
         ]
         return pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
 
-    def _check_files(self, files: Iterable[DataFile]) -> None:
-        """Refuse files that are gone: a vacuum takes away what was written long ago and is no part of a table.
+    def _check_files(self, dt: DeltaTable, files: Iterable[DataFile]) -> None:
+        """Refuse files that are gone, or may be going: a vacuum takes away what was written long ago and is no part of a table.
 
-        In object storage that would cost a request for each file.
+        Whether they are there is looked at on a local disk only; in object storage that would cost a request for each.
         """
-        if self.root.is_local:
-            gone = [file for file in files if not self.root.join(file.table, *file.path.split("/")).exists()]
-            if gone:
-                raise WarehouseConflict(
-                    f"{self.root}: {len(gone)} of the files to commit are gone, perhaps by a vacuum, for which they waited too long; "
-                    "nothing was changed. Do it again: ingest again what was being ingested."
-                )
+        mark = (dt.transaction_version(VACUUMED) or 0) + CLOCKS_APART_MS
+        gone = [
+            file
+            for file in files
+            if (file.finished_ms < mark and mark > CLOCKS_APART_MS)
+            or (self.root.is_local and not self.root.join(file.table, *file.path.split("/")).exists())
+        ]
+        if gone:
+            raise WarehouseConflict(
+                f"{self.root}: {len(gone)} of the files to commit are gone or going, perhaps by a vacuum, for which they waited too long; "
+                "nothing was changed. Do it again: ingest again what was being ingested."
+            )
 
     def _append(self, name: str, files: Sequence[DataFile]) -> None:
+        actions = [delta.add_action(file) for file in files]
+        have_waited = min(file.finished_ms for file in files) < time.time_ns() // 1_000_000 - WAITED_MS
         try:
-            self._prepare(name)
             for _ in self.attempts():
+                dt = self._table(name)
+                self._check_files(dt, files)
                 try:
-                    delta.append(self._table(name), BY_NAME[name], [delta.add_action(file) for file in files])
+                    if not have_waited:
+                        delta.append(dt, BY_NAME[name], actions)
+                    elif not delta.compare_and_swap(dt, BY_NAME[name], actions):
+                        continue
                 except CommitFailedError:
                     continue
                 return
