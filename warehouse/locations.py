@@ -42,6 +42,9 @@ SIGNED = re.compile(r"[?&](x-amz-|x-goog-)?(signature|credential|security-token|
 CLOSED = "Connection was closed by the server"
 """What Azure's library says of a connection that had been idle for too long."""
 
+IDLE_CONNECTIONS = 8
+"""As many may have been kept, one for each table, and all of them may have been closed."""
+
 AZURITE_ACCOUNT = "devstoreaccount1"
 
 
@@ -172,15 +175,16 @@ class Location:
     def _info(self, asked: str | pafs.FileSelector) -> Any:  # noqa: ANN401 - of pyarrow, which has no types
         """What the storage says of a path, or of the files that are selected.
 
-        A connection that was idle may be closed by the other side at the moment when it is used again; of that pyarrow's file system for
+        Connections that were idle may be closed by the other side at the moment when they are used again; of that pyarrow's file system for
         Azure makes an error when an answer has begun.
         """
-        try:
-            return self.filesystem().get_file_info(asked)
-        except OSError as error:
-            if CLOSED not in str(error):
-                raise
-            return self.filesystem().get_file_info(asked)
+        for _ in range(IDLE_CONNECTIONS):
+            try:
+                return self.filesystem().get_file_info(asked)
+            except OSError as error:
+                if CLOSED not in str(error):
+                    raise
+        return self.filesystem().get_file_info(asked)
 
     def exists(self) -> bool:
         """Whether there is a file or folder."""

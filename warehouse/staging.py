@@ -58,7 +58,7 @@ class DataFile:
         bytes: Size.
         rows: Number of rows.
         bounds: Minimum, maximum and number of NULLs per column that keeps statistics.
-        finished_ms: When its last bytes were about to be written, in milliseconds since the epoch: it is no older than that.
+        finished: When its last bytes were about to be written, by the clock of `time.monotonic`, which nobody sets back.
     """
 
     table: str
@@ -67,7 +67,7 @@ class DataFile:
     bytes: int
     rows: int
     bounds: dict[str, Bounds] = field(hash=False)
-    finished_ms: int
+    finished: float
 
 
 Partition = tuple[str, "dt.date | None"]
@@ -130,14 +130,14 @@ class OpenFile:
             WarehouseError: The disk is full, or the storage refuses.
         """
         name = self._output.name
-        finished_ms = time.time_ns() // 1_000_000
+        finished = time.monotonic()
         with self._told():
             written = self._sink.close()
             if self._is_local:
                 _sync(self._output.path)
                 name = f"{self._name}-{_digest(self._output.path)}.parquet"
                 Path(self._output.path).replace(self._parent.join(name).path)
-        return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds, finished_ms)
+        return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds, finished)
 
     def abandon(self) -> None:
         """Remove what was written, where that can be done; else a vacuum does it later."""

@@ -74,7 +74,8 @@ CLOCKS_APART_MS = 600_000
 """How far the clocks of those who write, of those who vacuum and of the storage may be apart."""
 
 WAITED_MS = 1_800_000
-"""Files that have waited for longer for their commit are committed with a look at the mark in the same step."""
+"""Files that have waited for their commit for less are never refused, whatever was done to a clock: every vacuum lets them be for an hour.
+Others are committed with a look at the mark in the same step."""
 
 SMALL_ROWS = 4096
 SMALL_FILES = 8
@@ -494,10 +495,11 @@ class Warehouse:
         Whether they are there is looked at on a local disk only; in object storage that would cost a request for each.
         """
         mark = (dt.transaction_version(VACUUMED) or 0) + CLOCKS_APART_MS
+        now = time.time_ns() // 1_000_000
         gone = [
             file
             for file in files
-            if (file.finished_ms < mark and mark > CLOCKS_APART_MS)
+            if ((age := _age_ms(file)) > WAITED_MS and now - age < mark)
             or (self.root.is_local and not self.root.join(file.table, *file.path.split("/")).exists())
         ]
         if gone:
@@ -508,7 +510,7 @@ class Warehouse:
 
     def _append(self, name: str, files: Sequence[DataFile]) -> None:
         actions = [delta.add_action(file) for file in files]
-        have_waited = min(file.finished_ms for file in files) < time.time_ns() // 1_000_000 - WAITED_MS
+        have_waited = any(_age_ms(file) > WAITED_MS for file in files)
         try:
             for _ in self.attempts():
                 dt = self._table(name)
@@ -604,6 +606,11 @@ class Warehouse:
 def actions_of(dt: DeltaTable) -> Columns:
     """The files of a table, with the columns that `Snapshot.actions` describes."""
     return dt.get_add_actions(flatten=True)
+
+
+def _age_ms(file: DataFile) -> float:
+    """How long ago a file was finished."""
+    return (time.monotonic() - file.finished) * 1000
 
 
 def _standing(state: CapturesState) -> set[tuple[int, bool]]:
