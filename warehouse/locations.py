@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from .errors import UsageError
@@ -38,12 +38,6 @@ AZURE_HOST = re.compile(r"^(?P<account>[a-z0-9-]+)\.(?:blob|dfs)\.(?P<suffix>[a-
 
 SIGNED = re.compile(r"[?&](x-amz-|x-goog-)?(signature|credential|security-token|sig|awsaccesskeyid|googleaccessid)=", re.IGNORECASE)
 """A signature at the end of an address in a bucket, which as a part of the key would be shown and stored."""
-
-CLOSED = "Connection was closed by the server"
-"""What Azure's library says of a connection that had been idle for too long."""
-
-IDLE_CONNECTIONS = 8
-"""As many may have been kept, one for each table, and all of them may have been closed."""
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 
@@ -172,31 +166,17 @@ class Location:
         """The path, or scheme, container and key, as pyarrow's and fsspec's file systems understand them once they know the account."""
         return self.path if self.is_local else f"{self.scheme}://{self.path}"
 
-    def _info(self, asked: str | pafs.FileSelector) -> Any:  # noqa: ANN401 - of pyarrow, which has no types
-        """What the storage says of a path, or of the files that are selected.
-
-        Connections that were idle may be closed by the other side at the moment when they are used again; of that pyarrow's file system for
-        Azure makes an error when an answer has begun.
-        """
-        for _ in range(IDLE_CONNECTIONS):
-            try:
-                return self.filesystem().get_file_info(asked)
-            except OSError as error:
-                if CLOSED not in str(error):
-                    raise
-        return self.filesystem().get_file_info(asked)
-
     def exists(self) -> bool:
         """Whether there is a file or folder."""
         if self.is_local:
             return Path(self.path).exists()
         import pyarrow.fs as pafs
 
-        return bool(self._info(self.path).type != pafs.FileType.NotFound)
+        return bool(self.filesystem().get_file_info(self.path).type != pafs.FileType.NotFound)
 
     def size(self) -> int | None:
         """Bytes of the file; None when there is none."""
-        size = self._info(self.path).size
+        size = self.filesystem().get_file_info(self.path).size
         return None if size is None else int(size)
 
     def entries(self, *, recursive: bool = True) -> Iterator[Entry]:
@@ -204,7 +184,7 @@ class Location:
         import pyarrow.fs as pafs
 
         selector = pafs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
-        for info in sorted(self._info(selector), key=lambda info: str(info.path)):
+        for info in sorted(self.filesystem().get_file_info(selector), key=lambda info: str(info.path)):
             if info.type == pafs.FileType.File:
                 yield Entry(replace(self, path=info.path), int(info.size), info.mtime_ns)
 

@@ -6,7 +6,6 @@ import os
 import pickle
 from pathlib import Path
 
-import pyarrow.fs as pafs
 import pytest
 
 from caphouse.warehouse.errors import UsageError
@@ -155,27 +154,3 @@ def test_a_signature_is_neither_stored_nor_shown(text: str) -> None:
     assert "secret" not in str(error.value)
     assert "AKIA" not in str(error.value)
     assert Location.parse("s3://bucket/what?.pcap").path == "bucket/what?.pcap"
-
-
-def test_connections_that_were_closed_are_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other failures are told at once, and one that stays is told, too."""
-    here = pafs.LocalFileSystem()
-    failures: list[str] = []
-
-    class Idle:
-        def get_file_info(self, asked: str) -> pafs.FileInfo:
-            if failures:
-                raise OSError(failures.pop())
-            return here.get_file_info(asked)
-
-    monkeypatch.setattr(Location, "filesystem", lambda _self: Idle())
-    (tmp_path / "x").write_bytes(b"abc")
-    location = Location.parse(tmp_path).join("x")
-    closed = "Azure Error: [] Connection was closed by the server while trying to read a response"
-    failures.extend([closed] * 3)
-    assert location.size() == 3
-    for lasting in (["denied"], [closed] * 9):
-        failures.extend(lasting)
-        with pytest.raises(OSError, match=lasting[0][:6]):
-            location.size()
-        assert failures == []
