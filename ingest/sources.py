@@ -16,6 +16,7 @@ A file that cannot be had is in the list all the same, as a `Source` whose `open
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 import stat
@@ -132,7 +133,11 @@ class Source:
             return sys.stdin.buffer
         try:
             if not self.location.is_local:
-                return cast("BinaryIO", self.location.open_input())
+                blob = cast("BinaryIO", self.location.open_input())
+                if self.file_bytes is None or self.file_bytes > READ_BYTES:
+                    return blob
+                with blob:
+                    return io.BytesIO(blob.read())  # one request, so that it is of one state of the blob
             path = Path(self.location.path)
             # Opening a pipe waits for its writer and may be done once: the check is for regular files only.
             if self.is_stream:

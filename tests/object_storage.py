@@ -1,6 +1,6 @@
 """Emulators of object storage, for tests of any part: containers and buckets that are made for one test.
 
-Azurite is found on the PATH (`npm install -g azurite`) or in the folder that `CAPHOUSE_AZURITE` names, moto beside this Python.
+Azurite (from npm) is found on the PATH, moto (`pip install --group emulators`) also beside this Python; `.ci/run` installs both.
 """
 
 from __future__ import annotations

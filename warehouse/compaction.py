@@ -24,7 +24,7 @@ from .locations import Location
 from .parquet import is_dictionary
 from .schema import Table
 from .snapshot import TIME_COLUMNS, Snapshot
-from .staging import FILE_BYTES, StagedWriter, is_unharmed
+from .staging import FILE_BYTES, DataFile, StagedWriter, is_unharmed
 from .store import Warehouse
 from .tables import BY_NAME, CAPTURES, PACKETS
 
@@ -133,7 +133,6 @@ def _tasks(
     """The partitions that are worth the work."""
     live = snapshot.ingest_ids
     pruned = _pruned(snapshot)
-    old_ms = (time.time() - GRACE_SECONDS) * 1000
     found: list[tuple[Table, dt.date | None, pa.Table, list[set[int]]]] = []
     suspects: set[int] = set()
     for name, files in snapshot.actions.items():
@@ -143,15 +142,10 @@ def _tasks(
             if dates is not None and date not in dates:
                 continue
             group = _in_order(_of_date(files, date), name)
-            drops = []
-            for row in group.select(["path", "modification_time", "min.ingest_id", "max.ingest_id"]).to_pylist():
-                there = _attempts_in(snapshot.root.join(name, *row["path"].split("/")), row["min.ingest_id"], row["max.ingest_id"])
-                gone = there - live
-                drops.append({ingest_id for ingest_id in gone if row["modification_time"] < old_ms or ingest_id in forgotten})
-                if name == PACKETS.name:
-                    drops[-1] |= there & pruned
-            suspects.update(*drops)
-            found.append((BY_NAME[name], date, group, drops))
+            drops = _drops(warehouse, name, group, live, pruned, forgotten)
+            if drops is not None:
+                suspects.update(*drops)
+                found.append((BY_NAME[name], date, group, drops))
     dead = warehouse.mark_dead(suspects - live) if suspects - live else frozenset()
     for table, date, group, drops in found:
         droppable = dead | pruned if table is PACKETS else dead
@@ -162,6 +156,26 @@ def _tasks(
         if going.any():
             chosen = [drop & droppable for drop, goes in zip(drops, going, strict=True) if goes]
             yield _Task(table, date, group.filter(pa.array(going)), set().union(*chosen))
+
+
+def _drops(
+    warehouse: Warehouse, name: str, files: pa.Table, live: frozenset[int], pruned: frozenset[int], forgotten: frozenset[int]
+) -> list[set[int]] | None:
+    """Per file the attempts whose rows may go; None when others have exchanged the files and a vacuum has removed them."""
+    old_ms = (time.time() - GRACE_SECONDS) * 1000
+    drops = []
+    for row in files.select(["path", "modification_time", "min.ingest_id", "max.ingest_id"]).to_pylist():
+        location = warehouse.root.join(name, *row["path"].split("/"))
+        try:
+            there = _attempts_in(location, row["min.ingest_id"], row["max.ingest_id"])
+        except WarehouseError:
+            if warehouse.holds(name, [row["path"]]):
+                raise
+            return None
+        drops.append({ingest_id for ingest_id in there - live if row["modification_time"] < old_ms or ingest_id in forgotten})
+        if name == PACKETS.name:
+            drops[-1] |= there & pruned
+    return drops
 
 
 def _pruned(snapshot: Snapshot) -> frozenset[int]:
@@ -213,14 +227,12 @@ def row_groups(location: Location, table: Table) -> Iterator[pa.Table]:
 
 def _rewrite(warehouse: Warehouse, task: _Task) -> Compacted | None:
     """Carry one task out; None when another compaction was faster."""
-    with StagedWriter(warehouse.root) as writer:
-        for path in task.files.column("path").to_pylist():
-            location = warehouse.root.join(task.table.name, *path.split("/"))
-            if not is_unharmed(location):
-                raise WarehouseError(f"{location}: the file is not as it was written; run `caphouse verify`.")
-            for rows in row_groups(location, task.table):
-                writer.write(task.table.name, select(rows, task.drop, inside=False) if task.drop else rows, task.date)
-        coming = writer.finish()
+    try:
+        coming = _merged(warehouse, task)
+    except WarehouseError:
+        if warehouse.holds(task.table.name, task.files.column("path").to_pylist()):
+            raise
+        return None  # and a vacuum has removed what it took out
     if not warehouse.swap_files(task.table.name, task.files, coming):
         warehouse.discard(coming)
         return None
@@ -231,3 +243,19 @@ def _rewrite(warehouse: Warehouse, task: _Task) -> Compacted | None:
         rows=(pc.sum(task.files.column("num_records")).as_py(), sum(file.rows for file in coming)),
         bytes=(pc.sum(task.files.column("size_bytes")).as_py(), sum(file.bytes for file in coming)),
     )
+
+
+def _merged(warehouse: Warehouse, task: _Task) -> list[DataFile]:
+    """The files of a task, written as few."""
+    with StagedWriter(warehouse.root) as writer:
+        for path in task.files.column("path").to_pylist():
+            location = warehouse.root.join(task.table.name, *path.split("/"))
+            try:
+                is_whole = is_unharmed(location)
+            except OSError as error:
+                raise WarehouseError(f"{location}: cannot be read: {reason(error)}; run `caphouse verify`.") from error
+            if not is_whole:
+                raise WarehouseError(f"{location}: the file is not as it was written; run `caphouse verify`.")
+            for rows in row_groups(location, task.table):
+                writer.write(task.table.name, select(rows, task.drop, inside=False) if task.drop else rows, task.date)
+        return writer.finish()

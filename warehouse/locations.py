@@ -15,6 +15,7 @@ credential that it would print, compare or store: user names, passwords and shar
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ from .errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.fs as pafs
+    from deltalake.fs import DeltaStorageHandler
 
 AZURE_SCHEMES = frozenset({"az", "azure", "adl", "abfs", "abfss"})
 AZURE_HOST = re.compile(r"^(?P<account>[a-z0-9-]+)\.(?:blob|dfs)\.(?P<suffix>[a-z0-9.-]+)$")
@@ -204,8 +206,10 @@ class Location:
         """Remove the file; it is no error when it is gone already."""
         if self.is_local:
             Path(self.path).unlink(missing_ok=True)
-        elif self.exists():
-            self.filesystem().delete_file(self.path)
+            return
+        container, _, key = self.path.partition("/")
+        with contextlib.suppress(FileNotFoundError):
+            _object_store(replace(self, path=container), self.signature).delete_file(key)
 
 
 def _absolute(path: str) -> str:
@@ -350,6 +354,18 @@ def _s3_options(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _s3_endpoint(environment: Mapping[str, str]) -> str:
     return environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or ""
+
+
+@lru_cache(maxsize=32)
+def _object_store(container: Location, _signature: str | None) -> DeltaStorageHandler:
+    """What deltalake writes with; it deletes by one request.
+
+    pyarrow puts an empty object in the place of the folder; on Azure it also takes a lease, and gives it back when the blob is gone,
+    which may be tried again for many seconds.
+    """
+    from deltalake.fs import DeltaStorageHandler
+
+    return DeltaStorageHandler(container.table_uri, container.storage_options())
 
 
 @lru_cache(maxsize=32)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from . import originals
 from .captures import select
 from .compaction import Compacted, compact, row_groups
-from .errors import UsageError, WarehouseError, reason
+from .errors import UsageError, WarehouseConflict, WarehouseError, reason
 from .locations import Location
 from .parquet import DICTIONARY_TYPE
 from .snapshot import Snapshot
@@ -145,7 +146,8 @@ def vacuum(warehouse: Warehouse, *, retention_hours: int = RETENTION_HOURS, dry_
 
     Args:
         warehouse: The warehouse.
-        retention_hours: Files stay that were part of a table, or were written, within this time.
+        retention_hours: Files stay that were part of a table, or were written, within this time. Older ones that are no part of a table
+            yet are refused by it from now on, so that no table comes to name what is removed (`Warehouse.mark_vacuumed`).
         dry_run: Only say which.
 
     Raises:
@@ -178,7 +180,7 @@ def _vacuum_table(warehouse: Warehouse, name: str, retention_hours: int, *, dry_
     by_hand = folder.is_local and not dry_run
     for _ in warehouse.attempts():
         try:
-            table = warehouse.table(name)
+            table = warehouse.table(name) if dry_run else _marked(warehouse, name, retention_hours)
             going: list[str] = table.vacuum(retention_hours, dry_run=dry_run or by_hand, enforce_retention_duration=False, full=True)
             for path in going if by_hand else ():
                 folder.join(*path.split("/")).delete()
@@ -190,6 +192,19 @@ def _vacuum_table(warehouse: Warehouse, name: str, retention_hours: int, *, dry_
             raise WarehouseError(f"{folder}: cannot be cleaned: {reason(error)}.") from error
         return going
     raise AssertionError("unreachable: attempts raises")
+
+
+def _marked(warehouse: Warehouse, name: str, retention_hours: int) -> DeltaTable:
+    """A table that refuses what a vacuum is about to remove."""
+    try:
+        return warehouse.mark_vacuumed(name, time.time_ns() // 1_000_000 - retention_hours * 3_600_000)
+    except WarehouseConflict:
+        raise
+    except WarehouseError:
+        if not warehouse.root.is_local:
+            raise
+        # On a full disk nobody commits; and each commit looks whether its files are there.
+        return warehouse.table(name)
 
 
 def export(warehouse: Warehouse, target: str | Location, tables: Collection[str] | None = None) -> dict[str, int]:

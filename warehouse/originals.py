@@ -96,8 +96,16 @@ def is_intact(root: Location, capture_id: str) -> bool:
 
 
 def remove(root: Location, capture_id: str) -> None:
-    """Remove the original of a capture; it is no error when there is none."""
-    location(root, capture_id).delete()
+    """Remove the original of a capture; it is no error when there is none.
+
+    Raises:
+        WarehouseError: The storage refuses.
+    """
+    place = location(root, capture_id)
+    try:
+        place.delete()
+    except OSError as error:
+        raise WarehouseError(f"{place}: the original cannot be removed: {reason(error)}.") from error
 
 
 def kept(root: Location) -> Iterator[tuple[str, Entry]]:

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import threading
+import time
 from collections import defaultdict, deque
 from concurrent.futures import wait
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from .tables import BY_NAME
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor, Future
 
     import pyarrow as pa
@@ -57,6 +58,7 @@ class DataFile:
         bytes: Size.
         rows: Number of rows.
         bounds: Minimum, maximum and number of NULLs per column that keeps statistics.
+        finished: When its last bytes were about to be written, by the clock of `time.monotonic`, which nobody sets back.
     """
 
     table: str
@@ -65,6 +67,7 @@ class DataFile:
     bytes: int
     rows: int
     bounds: dict[str, Bounds] = field(hash=False)
+    finished: float
 
 
 Partition = tuple[str, "dt.date | None"]
@@ -95,7 +98,7 @@ class OpenFile:
             except OSError:
                 with contextlib.suppress(OSError):
                     output.close()
-                self._output.delete()
+                    self._output.delete()
                 raise
 
     @contextlib.contextmanager
@@ -127,18 +130,27 @@ class OpenFile:
             WarehouseError: The disk is full, or the storage refuses.
         """
         name = self._output.name
+        finished = time.monotonic()
         with self._told():
             written = self._sink.close()
             if self._is_local:
                 _sync(self._output.path)
                 name = f"{self._name}-{_digest(self._output.path)}.parquet"
                 Path(self._output.path).replace(self._parent.join(name).path)
-        return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds)
+        return DataFile(self.table, self._folder + name, self.date, written.bytes, written.rows, written.bounds, finished)
 
     def abandon(self) -> None:
-        """Remove what was written."""
+        """Remove what was written, where that can be done; else a vacuum does it later."""
         self._sink.abandon()
-        self._output.delete()
+        with contextlib.suppress(OSError):
+            self._output.delete()
+
+
+def remove_files(root: Location, files: Iterable[DataFile]) -> None:
+    """Remove files that are no part of the warehouse; what the storage does not remove now, a vacuum removes later."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            root.join(file.table, *file.path.split("/")).delete()
 
 
 def is_unharmed(location: Location) -> bool:
@@ -295,6 +307,5 @@ class StagedWriter:
         for file in self._open:
             file.abandon()
         self._open.clear()
-        for done in self._finished:
-            self._root.join(done.table, *done.path.split("/")).delete()
+        remove_files(self._root, self._finished)
         self._finished = []

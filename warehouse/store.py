@@ -66,6 +66,17 @@ LOG_ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.parquet)$")
 REUSE_SECONDS = 3600.0
 """How long a loaded table may serve while no newer version is seen; far less than log entries are kept for."""
 
+VACUUMED = "vacuumed"
+"""Mark in the log of a table: files that were last written before this time (milliseconds since the epoch) and are no part of it are
+being removed, and must not become one."""
+
+CLOCKS_APART_MS = 600_000
+"""How far the clocks of those who write, of those who vacuum and of the storage may be apart."""
+
+WAITED_MS = 1_800_000
+"""Files that have waited for their commit for less are never refused, whatever was done to a clock: every vacuum lets them be for an hour.
+Others are committed with a look at the mark in the same step."""
+
 SMALL_ROWS = 4096
 SMALL_FILES = 8
 """`captures` files of fewer rows are merged, by the commit that adds one, when there are this many."""
@@ -263,9 +274,10 @@ class Warehouse:
         return len(self._swap_captures(self.captures_state(), decision).replaced)
 
     def discard(self, files: Iterable[DataFile]) -> None:
-        """Remove files that were written and not registered."""
-        for file in files:
-            self.root.join(file.table, *file.path.split("/")).delete()
+        """Remove files that were written and not registered; see `staging.remove_files`."""
+        from .staging import remove_files
+
+        remove_files(self.root, files)
 
     def register(self, files: Sequence[DataFile]) -> None:
         """Register data files; their rows count when a row of `captures` says so.
@@ -274,14 +286,16 @@ class Warehouse:
             WarehouseConflict: Other writers were faster for `PATIENCE_SECONDS`, or a vacuum has removed some of the files meanwhile.
             WarehouseError: The warehouse cannot be written.
         """
-        try:
-            self._check_files(files)
-        except WarehouseConflict:
-            self.discard(files)
-            raise
         by_table: dict[str, list[DataFile]] = {}
         for file in files:
             by_table.setdefault(file.table, []).append(file)
+        try:
+            for name, written in by_table.items():
+                self._prepare(name)
+                self._check_files(self._table(name), written)
+        except WarehouseConflict:
+            self.discard(files)
+            raise
         if not by_table:
             return
         with ThreadPoolExecutor(max_workers=len(by_table)) as pool:
@@ -352,15 +366,36 @@ class Warehouse:
                 return True  # an earlier try went through though it was told otherwise
             if not paths <= there:
                 return False
-            self._check_files(coming)
+            self._check_files(dt, coming)
             if delta.compare_and_swap(dt, BY_NAME[table], [*removes, *adds]):
                 return True
         raise AssertionError("unreachable: attempts raises")
+
+    def holds(self, table: str, paths: Iterable[str]) -> bool:
+        """Whether all of these files are part of a table at this moment."""
+        return set(paths) <= set(actions_of(delta.load(self.root, table)).column("path").to_pylist())
 
     def table(self, name: str) -> DeltaTable:
         """The newest state of a table, freshly loaded and with all declared columns, for maintenance."""
         self._prepare(name)
         return delta.load(self.root, name)
+
+    def mark_vacuumed(self, name: str, before_ms: int) -> DeltaTable:
+        """Have a table refuse files that are about to be removed.
+
+        Args:
+            name: The table.
+            before_ms: Files that were last written before this time and are no part of the table may go from now on.
+
+        Returns:
+            The table, with the mark: what was registered before it is in there, what comes after it is refused.
+        """
+        self._prepare(name)
+        for _ in self.attempts():
+            dt = delta.load(self.root, name)
+            if (dt.transaction_version(VACUUMED) or 0) >= before_ms or delta.compare_and_swap(dt, BY_NAME[name], [], {VACUUMED: before_ms}):
+                return delta.load(self.root, name)
+        raise AssertionError("unreachable: attempts raises")
 
     def merge_captures(self) -> None:
         """Write the small files of `captures` as one, for maintenance; commits do so themselves when there are `SMALL_FILES`."""
@@ -454,38 +489,47 @@ class Warehouse:
         ]
         return pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
 
-    def _check_files(self, files: Iterable[DataFile]) -> None:
-        """Refuse files that are gone: a vacuum takes away what was written long ago and is no part of a table.
+    def _check_files(self, dt: DeltaTable, files: Iterable[DataFile]) -> None:
+        """Refuse files that are gone, or may be going: a vacuum takes away what was written long ago and is no part of a table.
 
-        In object storage that would cost a request for each file.
+        Whether they are there is looked at on a local disk only; in object storage that would cost a request for each.
         """
-        if self.root.is_local:
-            gone = [file for file in files if not self.root.join(file.table, *file.path.split("/")).exists()]
-            if gone:
-                raise WarehouseConflict(
-                    f"{self.root}: {len(gone)} of the files to commit are gone, perhaps by a vacuum, for which they waited too long; "
-                    "nothing was changed. Do it again: ingest again what was being ingested."
-                )
+        mark = (dt.transaction_version(VACUUMED) or 0) + CLOCKS_APART_MS
+        now = time.time_ns() // 1_000_000
+        gone = [
+            file
+            for file in files
+            if ((age := _age_ms(file)) > WAITED_MS and now - age < mark)
+            or (self.root.is_local and not self.root.join(file.table, *file.path.split("/")).exists())
+        ]
+        if gone:
+            raise WarehouseConflict(
+                f"{self.root}: {len(gone)} of the files to commit are gone or going, perhaps by a vacuum, for which they waited too long; "
+                "nothing was changed. Do it again: ingest again what was being ingested."
+            )
 
     def _append(self, name: str, files: Sequence[DataFile]) -> None:
+        actions = [delta.add_action(file) for file in files]
+        have_waited = any(_age_ms(file) > WAITED_MS for file in files)
         try:
-            self._prepare(name)
             for _ in self.attempts():
+                dt = self._table(name)
+                self._check_files(dt, files)
                 try:
-                    delta.append(self._table(name), BY_NAME[name], [delta.add_action(file) for file in files])
+                    if not have_waited:
+                        delta.append(dt, BY_NAME[name], actions)
+                    elif not delta.compare_and_swap(dt, BY_NAME[name], actions):
+                        continue
                 except CommitFailedError:
                     continue
                 return
         except (DeltaError, OSError) as error:
-            if not self._are_registered(name, files):
+            # A commit may have gone through though it was told otherwise: what is named in the log must never be removed.
+            if not self.holds(name, [file.path for file in files]):
                 # In object storage an answer may have got lost, and what was asked for may still be done.
                 if self.root.is_local:
                     self.discard(files)
                 raise WarehouseError(f"{self.root.join(name)}: cannot be written: {reason(error)}.") from error
-
-    def _are_registered(self, name: str, files: Sequence[DataFile]) -> bool:
-        """Whether a commit went through though it was told otherwise: what is named in the log must never be removed."""
-        return {file.path for file in files} <= set(actions_of(delta.load(self.root, name)).column("path").to_pylist())
 
     def _newest_versions(self, names: Sequence[str]) -> dict[str, int]:
         """The newest version of each table; 0 for a table that was declared after the warehouse was made.
@@ -562,6 +606,11 @@ class Warehouse:
 def actions_of(dt: DeltaTable) -> Columns:
     """The files of a table, with the columns that `Snapshot.actions` describes."""
     return dt.get_add_actions(flatten=True)
+
+
+def _age_ms(file: DataFile) -> float:
+    """How long ago a file was finished."""
+    return (time.monotonic() - file.finished) * 1000
 
 
 def _standing(state: CapturesState) -> set[tuple[int, bool]]:

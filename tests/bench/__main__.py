@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import asking, ingesting, inputs, machine
+from . import asking, ingesting, inputs, machine, storage
 from .inputs import Inputs
 from .scores import Scores, markdown
 
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Inputs, int, Scores], Iterator[str]]] = {
     "many": ingesting.many,
     "long": ingesting.long,
     "queries": asking.queries,
+    "storage": storage.storage,
 }
 
 README = Path(__file__).parents[2] / "README.md"
@@ -30,9 +31,7 @@ PERFORMANCE = re.compile(r"(<!-- performance: begin[^\n]*-->\n).*(<!-- performan
 def main() -> int:
     """Measure the parts that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument(
-        "parts", nargs="*", default=["peers", "forms", "cores", "many", "queries"], help=f"what to measure: {', '.join(PARTS)}"
-    )
+    parser.add_argument("parts", nargs="*", default=[part for part in PARTS if part != "long"], help=f"what to measure: {', '.join(PARTS)}")
     parser.add_argument("--capture", type=Path, help="a pcap to measure with, instead of one that is made")
     parser.add_argument("--connections", type=int, default=20_000, help="size of the capture that is made")
     parser.add_argument("--seed", type=int, default=7, help="of the capture that is made")

@@ -22,7 +22,7 @@ PRELOADED = (ask, ingest, main, maintain, reports, watch, pipeline, engine, comp
 HOUR = 3600.0
 """What `vacuum` keeps at least, and how long compaction spares attempts that do not count yet."""
 
-WEIGHTS = {"ingest": 10, "compact": 3, "prune": 2, "vacuum": 2, "forget": 1, "verify": 1}
+WEIGHTS = {"ingest": 10, "compact": 3, "prune": 2, "vacuum": 2, "reingest": 2, "forget": 1, "verify": 1}
 
 
 def command(action: str, made: Made, chance: random.Random) -> list[str]:
@@ -40,6 +40,8 @@ def command(action: str, made: Made, chance: random.Random) -> list[str]:
         )
     if action == "vacuum":
         return ["vacuum", "--retention-hours", "1"]
+    if action == "reingest":
+        return ["reingest", *chance.sample(made.names, 5)]
     if action == "forget":
         return ["forget", *chance.sample(made.names, 3)]
     return [action]

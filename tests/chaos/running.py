@@ -27,6 +27,9 @@ PROGRAM = "import sys; from caphouse.cli.main import main; main(sys.argv[1:])"
 CONFLICTS = ("other writers were faster", "stood still for so long", "cleared away", "are being replaced faster")
 """Sentences of a command that gave way to others, as it may: nothing came of it, and it is to be run again."""
 
+WARNING = "caphouse: warning: the captures are in, but small files could not be merged"
+"""What an ingest says when others were in the way of its compaction."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -202,11 +205,13 @@ class Chaos:
         return True
 
     def _allowed(self, action: str, talk: str) -> set[int]:
-        """The exit codes that a command may end with: what was to be forgotten may be gone, and a file that is written to may be cut."""
+        """The exit codes that a command may end with: what it names may be gone, and a file that is written to cut or another."""
         if action == "forget":
             return {0, 2}
-        cut = all(any(f"/{name}: " in line for name in self._made.growing) for line in talk.splitlines())
-        return {0, 3} if action == "ingest" and cut else {0}
+        growing = all(any(f"/{name}: " in line for name in self._made.growing) for line in talk.splitlines() if WARNING not in line)
+        if action == "reingest":
+            return {0, 3} if growing else {0, 2} if "there is no such capture" in talk else {0}
+        return {0, 3} if action == "ingest" and growing else {0}
 
     def _settle(self, right: looking.Fingerprints) -> None:
         """Complete the work in peace, and check everything."""

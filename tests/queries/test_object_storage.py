@@ -9,11 +9,14 @@ import hand_made_warehouse
 import pytest
 
 import caphouse
-from caphouse.queries import catalog
 from caphouse.queries.engine import Session, open_session
 from caphouse.queries.scope import Scope
 from caphouse.warehouse.errors import UsageError
 from caphouse.warehouse.store import Warehouse
+from caphouse.warehouse.tables import TABLES
+
+REPORTS = ["rtt-by-server", "protocol-hierarchy", "destinations"]
+"""A report for each of the three questions: all of them are made of the same tables, and an emulator is slow."""
 
 SCOPES: list[dict[str, Any]] = [
     {"since": "2026-03-01T10:00:00.5", "until": "2026-03-02T10:00:01"},
@@ -33,9 +36,9 @@ def remote(place: str) -> Warehouse:
 
 def test_reports_and_tables_are_those_of_a_local_warehouse(remote: Warehouse, warehouse: Warehouse) -> None:
     with Session(remote) as there, Session(warehouse) as here:
-        for name in catalog.public_names():
-            assert rows(there.sql(f"select * from {name}")) == rows(here.sql(f"select * from {name}")), name
-        for name in catalog.report_names():
+        for table in TABLES:
+            assert rows(there.sql(f"select * from {table.name}")) == rows(here.sql(f"select * from {table.name}")), table.name
+        for name in REPORTS:
             assert rows(there.report(name)) == rows(here.report(name)), name
         for scope in SCOPES:
             assert rows(there.report("ports", **scope)) == rows(here.report("ports", **scope)), scope

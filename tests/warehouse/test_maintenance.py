@@ -19,9 +19,11 @@ from synthetic_warehouse import DAY_NS, FIRST_DAY, Synthetic, capture, capture_i
 from caphouse.warehouse import compaction, staging
 from caphouse.warehouse.compaction import compact, is_due, small_files
 from caphouse.warehouse.errors import UsageError, WarehouseConflict, WarehouseError
+from caphouse.warehouse.locations import Location
 from caphouse.warehouse.maintenance import export, find_captures, forget, prune, vacuum
 from caphouse.warehouse.store import Warehouse
 from caphouse.warehouse.tables import BY_NAME, TABLES
+from caphouse.warehouse.verification import verify
 
 EPOCH = dt.date(1970, 1, 1)
 
@@ -189,6 +191,27 @@ def test_of_two_compactions_one_wins_and_nothing_is_doubled(warehouse: Warehouse
     assert len(files_on_disk(warehouse) - referenced) == 36 + 6, "the loser has removed its own files; the merged ones await a vacuum"
 
 
+@pytest.mark.parametrize("step", ["_merged", "_attempts_in"], ids=["while it writes", "while it looks"])
+def test_a_compaction_that_stood_still_gives_way(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Others have exchanged the files, and a vacuum has removed them: there is nothing to do, and nothing is damaged."""
+    some(warehouse)
+    ingest(warehouse, [capture(name) for name in ("a", "b")])  # a file of two attempts, which is opened for its attempts
+    before = contents(warehouse)
+    real = getattr(compaction, step)
+
+    def stand_still(*arguments: Any) -> Any:
+        monkeypatch.setattr(compaction, step, real)
+        going = {uri for table in TABLES[1:] for uri in warehouse.snapshot().uris(table.name)}
+        compact(Warehouse.open(warehouse.root))
+        for uri in going - {uri for table in TABLES[1:] for uri in warehouse.snapshot().uris(table.name)}:
+            Path(uri).unlink()
+        return real(*arguments)
+
+    monkeypatch.setattr(compaction, step, stand_still)
+    assert compact(warehouse) == []
+    assert contents(warehouse) == before
+
+
 def test_a_damaged_file_stops_compaction_rather_than_being_laundered(warehouse: Warehouse) -> None:
     some(warehouse, 4)
     path = Path(warehouse.snapshot().uris("flows")[0])
@@ -323,6 +346,49 @@ def test_an_ingest_whose_files_a_vacuum_has_taken_is_refused(warehouse: Warehous
     assert live(warehouse, "packets").num_rows == 80
 
 
+def test_a_commit_between_listing_and_removing_is_refused(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are there still, but not for long."""
+    ingest(warehouse, [capture("there")])
+    before = contents(warehouse)
+    slow, monotonic, real_delete = capture("slow"), time.monotonic, Location.delete
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: monotonic() - 2 * 3600)
+        files = stage(warehouse, [slow])
+    paths = [Path(warehouse.root.path, file.table, file.path) for file in files]
+    for path in paths:
+        os.utime(path, (time.time() - 7200,) * 2)
+    refused: list[str] = []
+
+    def commit_first(location: Location) -> None:
+        monkeypatch.setattr(Location, "delete", real_delete)
+        assert all(path.exists() for path in paths)
+        with monkeypatch.context() as patch:
+            patch.setattr(Warehouse, "discard", lambda _self, _files: None)  # it would hide what the vacuum does
+            with pytest.raises(WarehouseConflict, match="gone or going"):
+                Warehouse.open(warehouse.root).commit(files, [slow.row])
+        refused.append(location.path)
+        location.delete()
+
+    monkeypatch.setattr(Location, "delete", commit_first)
+    vacuum(Warehouse.open(warehouse.root), retention_hours=1)
+    assert len(refused) == 1
+    assert contents(warehouse) == before
+    assert verify(warehouse).findings == ()
+    ingest(warehouse, [capture("slow")])
+    assert live(warehouse, "packets").num_rows == 80
+
+
+def test_files_that_have_waited_are_committed_where_no_vacuum_was(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture may take hours to be read, and a week to be vacuumed away."""
+    vacuum(warehouse)
+    monotonic = time.monotonic
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: monotonic() - 5 * 3600)
+        files = stage(warehouse, [slow := capture("slow")])
+    warehouse.commit(files, [slow.row])
+    assert live(warehouse, "packets").num_rows == 40
+
+
 def test_a_compaction_whose_file_is_gone_keeps_what_it_was_to_replace(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     some(warehouse, 4)
     before = contents(warehouse)
@@ -340,7 +406,7 @@ def test_a_compaction_whose_file_is_gone_keeps_what_it_was_to_replace(warehouse:
 
 
 def test_a_warehouse_is_usable_after_its_old_files_are_gone(warehouse: Warehouse) -> None:
-    """As above, with the files that a compaction took out; their age is in the log, so the log is made to say so."""
+    """As above, with the files that a compaction took out; their age is in the log, too, so the log is made to say so."""
     some(warehouse)
     before = contents(warehouse)
     real, shift = time.time_ns, 10 * DAY_NS
@@ -348,6 +414,9 @@ def test_a_warehouse_is_usable_after_its_old_files_are_gone(warehouse: Warehouse
     time_ns.setattr("caphouse.warehouse.delta.time.time_ns", lambda: real() - shift)
     compact(warehouse)
     time_ns.undo()
+    standing = {uri for table in TABLES for uri in warehouse.snapshot().uris(table.name)}
+    for path in files_on_disk(warehouse) - standing:
+        os.utime(path, (time.time() - 10 * 86_400,) * 2)
     assert len(vacuum(warehouse).files) == 36 + 6
     assert contents(warehouse) == before
     assert len(files_on_disk(warehouse)) == 12 + 1
@@ -358,11 +427,11 @@ def test_a_warehouse_is_usable_after_its_old_files_are_gone(warehouse: Warehouse
 def test_a_vacuum_beside_a_commit_that_exchanges_files(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log refuses its note of what went; it looks and cleans again."""
     items = some(warehouse, 2)
-    table = warehouse.table
+    mark = warehouse.mark_vacuumed
     raced: list[str] = []
 
-    def load_and_race(name: str) -> DeltaTable:
-        loaded = table(name)
+    def load_and_race(name: str, before_ms: int) -> DeltaTable:
+        loaded = mark(name, before_ms)
         if name == "captures" and not raced:
             raced.append(name)
             Warehouse.open(warehouse.root).remove([items[0].ingest_id])
@@ -372,7 +441,7 @@ def test_a_vacuum_beside_a_commit_that_exchanges_files(warehouse: Warehouse, mon
     with monkeypatch.context() as patch:
         patch.setattr("caphouse.warehouse.delta.time.time_ns", lambda: real() - shift)
         warehouse.merge_captures()
-    monkeypatch.setattr(warehouse, "table", load_and_race)
+    monkeypatch.setattr(warehouse, "mark_vacuumed", load_and_race)
     assert vacuum(warehouse).files
     assert raced
     assert warehouse.snapshot().captures.num_rows == 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections import Counter
 
 import pytest
 import synthetic_warehouse
-from synthetic_warehouse import capture, ingest, ingest_all, live, read_until
+from synthetic_warehouse import capture, ingest, ingest_all, live, read_until, stage
 
 from caphouse.warehouse.compaction import compact
-from caphouse.warehouse.errors import WarehouseError, WarehouseNotFound
+from caphouse.warehouse.errors import WarehouseConflict, WarehouseError, WarehouseNotFound
 from caphouse.warehouse.maintenance import forget, vacuum
 from caphouse.warehouse.store import Warehouse
 from caphouse.warehouse.verification import verify
@@ -38,6 +39,21 @@ def test_everything_that_is_done_to_a_warehouse(place: str) -> None:
     vacuum(warehouse, retention_hours=1)
     assert Counter(live(warehouse, "packets")["ingest_id"].to_pylist()) == {item.ingest_id: 40 for item in items[:3]}
     assert verify(warehouse, jobs=4).findings == ()
+
+
+def test_files_that_a_vacuum_may_be_removing_are_refused(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they are there still is not asked: they have waited for longer than the vacuum lets files be."""
+    warehouse = Warehouse.open_or_create(place)
+    slow, monotonic = capture("slow"), time.monotonic
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: monotonic() - 2 * 3600)
+        files = stage(warehouse, [slow])
+    vacuum(Warehouse.open(place), retention_hours=1)
+    with pytest.raises(WarehouseConflict, match="gone or going"):
+        warehouse.commit(files, [slow.row])
+    assert warehouse.snapshot().captures.num_rows == 0
+    ingest(warehouse, [capture("slow")])
+    assert warehouse.snapshot().captures.num_rows == 1
 
 
 def test_writers_of_the_same_captures_and_a_reader_at_once(place: str) -> None:
