@@ -39,11 +39,13 @@ PROTOCOLS = (
     *leaves(
         "ip.proto",
         {
-            9: "igrp", 36: "xtp", 46: "rsvp", 48: "dsr", 50: "esp", 53: "swipe", 54: "nhrp", 62: "mipv6",
+            9: "igrp", 36: "xtp", 46: "rsvp", 48: "dsr", 53: "swipe", 54: "nhrp", 62: "mipv6",
             83: "vines_frp", 88: "eigrp", 89: "ospf", 93: "ax25", 106: "lwl4", 108: "ipcomp", 112: "vrrp", 113: "pgm",
             134: "rsvp-e2ei", 139: "hip", 140: "shim6", 173: "ax4000", 224: "ncs",
         },
     ),
+    # Wireshark makes its item before it looks at the header.
+    Protocol("esp", under={"ip.proto": (50,)}, node_bytes=0),
     # LLC service access points (IEEE 802.2).
     *leaves(
         "llc.dsap",

@@ -59,9 +59,12 @@ def test_tshark_has_the_same_tree(tmp_path: Path, link_type: int) -> None:
 
 
 @pytest.mark.skipif(not wireshark.is_reference(), reason=wireshark.MISSING)
-@pytest.mark.parametrize("payload", [tcp(), udp(1111, 2222, b"12345678"), bytes(28)], ids=["TCP", "UDP", "SCTP"])
-def test_tshark_has_the_same_tree_of_headers_that_were_cut(tmp_path: Path, payload: bytes) -> None:
-    number = {20: 6, 16: 17, 28: 132}[len(payload)]
+@pytest.mark.parametrize(
+    ("number", "payload"),
+    [(6, tcp()), (17, udp(1111, 2222, b"12345678")), (132, bytes(28)), (50, bytes(32))],
+    ids=["TCP", "UDP", "SCTP", "ESP"],
+)
+def test_tshark_has_the_same_tree_of_headers_that_were_cut(tmp_path: Path, number: int, payload: bytes) -> None:
     whole = ethernet(0x8100, b"\0\1\x08\0" + ipv4(number, payload))
     check_tree(tmp_path, [Raw(ETHERNET, whole[:length], len(whole)) for length in range(1, len(whole))])
 
