@@ -3,6 +3,7 @@ title = "IPv4 Statistics > All Addresses"
 description = """
 One row per capture and address, counted as Wireshark does: one for the source and one for the destination, for each IPv4 header of a packet, always at the innermost
 addresses. The rows of a capture add up to twice its packets with IPv4.
+Rates and bursts are in `statistics_rates`.
 """
 compare = "-q -z ip_hosts,tree"
 needs = ["_directions", "captures"]

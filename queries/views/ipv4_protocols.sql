@@ -2,6 +2,7 @@
 title = "IPv4 Statistics > IP Protocol Types"
 description = """
 One row per capture and transport protocol, counted as Wireshark does: for each IPv4 header of a packet. ICMP errors count as the protocol of the packet they are about.
+Rates and bursts are in `statistics_rates`.
 """
 compare = "-o tcp.desegment_tcp_streams:FALSE -o ip.defragment:FALSE -q -z ptype,tree"
 needs = ["_directions", "captures"]

@@ -3,6 +3,7 @@ title = "IPv4 Statistics > Source and Destination Addresses"
 description = """
 One row per capture, direction and address, counted as Wireshark does: for each IPv4 header of a packet, always at the innermost addresses.
 The rows of each direction add up to the capture's packets with IPv4.
+Rates and bursts are in `statistics_rates`.
 """
 compare = "-q -z ip_srcdst,tree"
 needs = ["_directions", "captures"]

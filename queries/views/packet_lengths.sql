@@ -1,6 +1,6 @@
 /* ---
 title = "Statistics > Packet Lengths"
-description = "One row per capture and range of lengths on the wire that occurs, with Wireshark's ranges."
+description = "One row per capture and range of lengths on the wire that occurs, with Wireshark's ranges. Rates and bursts are in `statistics_rates`."
 compare = "-q -z plen,tree"
 needs = ["packets", "captures"]
 [columns]

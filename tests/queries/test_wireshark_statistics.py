@@ -61,6 +61,7 @@ TITLES = {
 _SIZE = r"(\d+ (?:bytes|kB|MB))"
 _CONVERSATION = re.compile(rf"(\S+)\s+<-> (\S+)\s+(\d+) {_SIZE}\s+(\d+) {_SIZE}\s+\d+ {_SIZE}\s+([-\d.]+)\s+([-\d.]+)$")
 _LEAF = re.compile(r"( *)(\S.*?)\s{2,}(\d+)\s+.*%")
+_RATES = re.compile(r"( *)(\S.*?)\s{2,}([1-9]\d*)\s.*?(\d+\.\d{4}|\s{9})\s+[\d.]+%\s+(\S+)\s+(\S+)\s*$")
 
 
 def run_tshark(capture: Path) -> dict[str, list[str]]:
@@ -105,6 +106,18 @@ def leaves(lines: list[str]) -> Counter[tuple[str, str]]:
         else:
             top = match[2]
     return +rows
+
+
+def rates(lines: list[str]) -> dict[tuple[str, str], tuple[float | None, ...]]:
+    """Rate, burst rate and burst start of each leaf, None where tshark has none."""
+    rows = {}
+    top = ""
+    for match in filter(None, map(_RATES.match, lines)):
+        if match[1]:
+            rows[top, match[2]] = tuple(None if text.strip() in {"", "-"} else float(text) for text in match.groups()[3:])
+        else:
+            top = match[2]
+    return rows
 
 
 def check_conversations(rows: Callable[..., list[Any]], theirs: Mapping[str, list[str]]) -> None:
@@ -189,3 +202,35 @@ def test_views_say_what_tshark_says(ingested: Session, name: str) -> None:
     assert protocols == leaves(theirs["ptype,tree"])
     if name != "wswiki__hari.pcap":  # of which this one statistic of tshark leaves 32 frames out that all others count
         assert lengths == leaves(theirs["plen,tree"])
+
+
+TREES = {
+    ("ipv4_hosts", None): ("ip_hosts,tree", "All Addresses"),
+    ("ipv4_src_dst", "source"): ("ip_srcdst,tree", "Source IPv4 Addresses"),
+    ("ipv4_src_dst", "destination"): ("ip_srcdst,tree", "Destination IPv4 Addresses"),
+    ("ipv4_protocols", None): ("ptype,tree", "IP Protocol Types"),
+    ("packet_lengths", None): ("plen,tree", "Packet Lengths"),
+}
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of captures is not beside the repository")
+@pytest.mark.parametrize("name", CAPTURES)
+def test_rates_are_what_tshark_says(ingested: Session, name: str) -> None:
+    theirs = run_tshark(CORPUS / name)
+    rows = ingested.sql(
+        "select statistic, direction, item, rate_per_ms, burst_rate_per_ms, burst_start_s from statistics_rates "
+        "where capture_id in (select capture_id from captures where file_name = $name)",
+        name=name,
+    ).fetchall()
+    in_order = not ingested.sql("select out_of_order_packets from captures where file_name = $name", name=name).fetchall()[0][0]
+    for (statistic, direction), (option, top) in TREES.items():
+        ours = {row[2]: row[3:] for row in rows if row[:2] == (statistic, direction)}
+        expected = {item: said for (tree, item), said in rates(theirs[option]).items() if tree == top}
+        if (name, statistic) == ("wswiki__hari.pcap", "packet_lengths"):
+            continue  # of which this one statistic of tshark leaves 32 frames out that all others count
+        assert ours.keys() == expected.keys(), statistic
+        for item, (rate, burst, start) in expected.items():
+            assert ours[item][0] == (rate if rate is None else pytest.approx(rate, abs=6e-5)), (statistic, item)
+            if in_order:
+                assert ours[item][1] == pytest.approx(burst, abs=6e-5), (statistic, item)
+                assert ours[item][2] == pytest.approx(start, abs=6e-4), (statistic, item)
