@@ -120,7 +120,8 @@ counted as (
         t.frame_number,
         t.at_ms
     from timed as t
-    asof inner join ranges as r on t.wire_length >= r.min_length
+    inner join ranges as r
+        on t.wire_length >= r.min_length and (r.min_length = 5120 or t.wire_length < greatest(20, 2 * r.min_length))
 ),
 
 steps as (
