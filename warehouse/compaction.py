@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from .captures import select
 from .errors import WarehouseError, reason
 from .locations import Location
-from .parquet import is_dictionary
+from .parquet import UNREADABLE, is_dictionary
 from .schema import Table
 from .snapshot import TIME_COLUMNS, Snapshot
 from .staging import FILE_BYTES, DataFile, StagedWriter, is_unharmed
@@ -202,10 +202,19 @@ def _attempts_in(location: Location, low: int | None, high: int | None) -> set[i
         return set(pc.unique(found.read(columns=["ingest_id"]).column("ingest_id")).to_pylist())
 
 
-def _opened(location: Location, **options: object) -> pq.ParquetFile:
+def _opened(location: Location, *, dictionaries: Collection[str] = ()) -> pq.ParquetFile:
+    """The file, with page checksums verified and the text columns `dictionaries`, where it has them, read as such."""
     try:
-        return pq.ParquetFile(location.path, filesystem=location.filesystem(), page_checksum_verification=True, **options)
-    except (OSError, pa.ArrowException) as error:
+        metadata = pq.read_metadata(location.path, filesystem=location.filesystem()) if dictionaries else None
+        present = set(metadata.schema.names) if metadata is not None else set()
+        return pq.ParquetFile(
+            location.path,
+            filesystem=location.filesystem(),
+            metadata=metadata,
+            page_checksum_verification=True,
+            read_dictionary=[name for name in dictionaries if name in present],
+        )
+    except UNREADABLE as error:
         raise WarehouseError(f"{location}: cannot be read: {reason(error)}; run `caphouse verify`.") from error
 
 
@@ -215,13 +224,13 @@ def row_groups(location: Location, table: Table) -> Iterator[pa.Table]:
     Raises:
         WarehouseError: The file is missing or damaged.
     """
-    with _opened(location, read_dictionary=[column.name for column in table.stored if is_dictionary(column)]) as found:
+    with _opened(location, dictionaries=[column.name for column in table.stored if is_dictionary(column)]) as found:
         present = set(found.schema_arrow.names)
         columns = [column.name for column in table.stored if column.name in present]
         for index in range(found.num_row_groups):
             try:
                 yield found.read_row_group(index, columns=columns, use_threads=False)
-            except (OSError, pa.ArrowException) as error:
+            except UNREADABLE as error:
                 raise WarehouseError(f"{location}: row group {index} is damaged: {reason(error)}; run `caphouse verify`.") from error
 
 

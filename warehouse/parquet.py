@@ -32,6 +32,9 @@ SMALL_DICTIONARY = 256
 
 DICTIONARY_TYPE = pa.dictionary(pa.int32(), pa.string())
 
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What reading a file may raise that is missing or damaged: the last when a name in its footer is."""
+
 Bounds = tuple[object, object, int]
 """Minimum, maximum and number of NULLs of a column in one file; minimum and maximum are None where all values are NULL."""
 

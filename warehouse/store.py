@@ -475,12 +475,14 @@ class Warehouse:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        from .parquet import UNREADABLE
+
         location = self.root.join(CAPTURES.name, *path.split("/"))
         try:
             with location.open_input() as source:
                 # One request in object storage; and threads cost more than they save on so little.
                 found = pq.ParquetFile(pa.BufferReader(source.readall())).read(use_threads=False)
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise WarehouseError(f"{location}: cannot be read: {reason(error)}.") from error
         present = set(found.column_names)
         columns = [

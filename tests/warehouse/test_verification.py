@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from written_captures import pcap
 
 from caphouse.ingest.pipeline import ingest as ingest_files
 from caphouse.warehouse import originals
-from caphouse.warehouse.compaction import compact
+from caphouse.warehouse.compaction import compact, row_groups
+from caphouse.warehouse.errors import WarehouseError
+from caphouse.warehouse.locations import Location
+from caphouse.warehouse.staging import is_unharmed
 from caphouse.warehouse.store import Warehouse
-from caphouse.warehouse.tables import TABLES
+from caphouse.warehouse.tables import BY_NAME, TABLES
 from caphouse.warehouse.verification import Verification, verify
 
 
@@ -55,6 +59,23 @@ def test_any_flipped_bit_in_any_table_is_found(table: str, warehouse: Warehouse)
         assert ("damaged-file", table) in kinds(result)
         path.write_bytes(sound)
     assert not verify(warehouse).damaged
+
+
+@pytest.mark.parametrize("table", [table.name for table in TABLES])
+def test_a_damaged_footer_is_no_other_error(table: str, warehouse: Warehouse) -> None:
+    """Where it can be read all the same, the digest in the file's name tells."""
+    ingest(warehouse, [capture("a", packets=40)])
+    path = Path(warehouse.snapshot().uris(table)[0])
+    sound = path.read_bytes()
+    footer = int.from_bytes(sound[-8:-4], "little")
+    for place in random.Random(2).sample(range(len(sound) - 8 - footer, len(sound)), 400):
+        damaged = bytearray(sound)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        location = Location.parse(path)
+        assert not is_unharmed(location)
+        with contextlib.suppress(WarehouseError):
+            list(row_groups(location, BY_NAME[table]))
 
 
 def test_files_that_are_gone_or_cut(warehouse: Warehouse) -> None:
