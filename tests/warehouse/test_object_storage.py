@@ -54,6 +54,7 @@ def test_files_that_a_vacuum_may_be_removing_are_refused(place: str, monkeypatch
     assert warehouse.snapshot().captures.num_rows == 0
     ingest(warehouse, [capture("slow")])
     assert warehouse.snapshot().captures.num_rows == 1
+    assert verify(warehouse, jobs=4).findings == ()
 
 
 def test_writers_of_the_same_captures_and_a_reader_at_once(place: str) -> None:
