@@ -145,7 +145,7 @@ class Content:
         return next((problem for problem in self.problems if problem.kind == "interrupted"), None)
 
     def digest(self) -> str:
-        """BLAKE3 of the complete content, 64 hex digits; reads what is left of it.
+        """BLAKE3 of the complete content, 64 hex digits, or of what can be read of it (`failure`); reads what is left of it.
 
         Raises:
             ValueError: The content was opened with `hash_content=False`.

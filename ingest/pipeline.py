@@ -1,8 +1,8 @@
 """From capture files to committed rows: many captures, one or several processes.
 
 Captures are ingested in chunks: all captures of a chunk share their Parquet files and one commit, because ten thousand small captures
-must not become fifty thousand small files. A capture that fails half-way leaves rows that no row of `captures` points to; they do not
-exist for any reader.
+must not become fifty thousand small files. A capture that is given up half-way leaves rows that no row of `captures` points to; they do
+not exist for any reader.
 """
 
 from __future__ import annotations
