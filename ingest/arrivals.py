@@ -121,7 +121,7 @@ class Arrivals:
     def done(self, source: Source, result: CaptureResult) -> None:
         """Remember what came of a source that was due."""
         seen = self._seen[source.uri]
-        if result.capture_id is None:
+        if result.capture_id is None or result.status == "interrupted":
             seen.state = State.FAILED
             seen.retry = self._monotonic() + min(FIRST_RETRY_SECONDS * 2.0**seen.failures, LONGEST_RETRY_SECONDS)
             seen.failures = min(seen.failures + 1, 32)
@@ -164,7 +164,7 @@ class Arrivals:
     def _recall(source: Source, seen: Seen, known: KnownCaptures) -> None:
         """What an earlier watcher, or an ingest, has read of the file."""
         there = known.unchanged(source.uri, source.file_bytes, source.modified_ns) if source.file_bytes is not None else None
-        if there is not None and there.status != "growing":
+        if there is not None and not there.is_part:
             seen.state = State.DONE
         seen.read_bytes = max((capture.file_bytes or 0 for capture in known.at(source.uri) if capture.status == "growing"), default=0)
 

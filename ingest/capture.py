@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..warehouse.errors import EmptyCapture, SourceVanished, UnsupportedFormat
+from ..warehouse.errors import CaptureError, EmptyCapture, SourceVanished, UnsupportedFormat
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
@@ -92,7 +92,7 @@ def ingest_content(
     *,
     keep_packets: bool = True,
 ) -> Ingested:
-    """Write the rows of one capture, whatever state it is in.
+    """Write the rows of one capture, whatever state it is in. One that cannot be read to its end is 'interrupted', where packets were read.
 
     Args:
         source: Where it comes from.
@@ -104,7 +104,7 @@ def ingest_content(
         keep_packets: Whether rows of `packets` are written.
 
     Raises:
-        CaptureError: The source cannot be read any further.
+        CaptureError: The source cannot be read, or not to its end and there is nothing of it to keep: not one packet, or an earlier row.
         SourceVanished: The file was begun anew while it was read.
     """
     reader: Reader | None = None
@@ -125,6 +125,11 @@ def ingest_content(
     problems += content.problems
     if reader is not None and problems:
         status = "cut-short" if _is_cut(problems) else "damaged"
+    if content.failure is not None:
+        if not tally.packets or source.again is not None:
+            raise CaptureError(content.failure.reason, source=source.display, offset=content.failure.offset)
+        # That the last record is not there in full is no news then.
+        status, problems = "interrupted", [content.failure, *(problem for problem in problems if problem.kind == "damaged")]
     if _is_written(source, content) and reader is not None and _is_cut(problems):
         status, problems = "growing", []  # half a record is one that is not there yet
     row = _capture_row(source, content, reader, tally, options)
@@ -150,7 +155,12 @@ def _is_written(source: Source, content: Content) -> bool:
 
     That it was modified a moment ago is no sign: so was any copy of a capture that is cut short.
     """
-    change = content.change() or source.change()
+    try:
+        change = content.change() or source.change()
+    except OSError:
+        if content.failure is None:
+            raise
+        change = None  # storage that cannot be read cannot be asked
     if change == "rewritten":
         raise SourceVanished("it was overwritten while it was read; nothing of it is kept", source=source.display)
     return source.growing or change == "grown"

@@ -11,7 +11,7 @@ import os
 import stat
 import weakref
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
@@ -134,10 +134,18 @@ class Content:
     @property
     def problems(self) -> list[Problem]:
         """What was wrong with the compressed data or with reading the file, so far."""
-        return [*self._source.problems, *self._bytes.problems] if self._bytes is not self._source else list(self._source.problems)
+        if self._bytes is self._source:
+            return list(self._source.problems)
+        # What ends the file ends the content.
+        return [*(replace(problem, offset=self._read) for problem in self._source.problems), *self._bytes.problems]
+
+    @property
+    def failure(self) -> Problem | None:
+        """Why the file could not be read any further, so that the content ended before its end; None when it was read in full."""
+        return next((problem for problem in self.problems if problem.kind == "interrupted"), None)
 
     def digest(self) -> str:
-        """BLAKE3 of the complete content, 64 hex digits; reads what is left of it.
+        """BLAKE3 of the complete content, 64 hex digits, or of what can be read of it (`failure`); reads what is left of it.
 
         Raises:
             ValueError: The content was opened with `hash_content=False`.
@@ -300,7 +308,12 @@ class _RawSource:
         except FileNotFoundError as error:
             raise SourceVanished("it was removed while it was read", source=self._name, offset=self._read) from error
         except OSError as error:
-            raise CaptureError(f"reading failed: {error.strerror or error_reason(error)}", source=self._name, offset=self._read) from error
+            reason = f"reading failed: {error.strerror or error_reason(error)}"
+            if not self._read:
+                raise CaptureError(reason, source=self._name, offset=0) from error
+            self.problems.append(Problem(self._read, reason, kind="interrupted"))
+            self._left = 0
+            return 0
         self._read += count
         if self._left is not None:
             if count == 0:

@@ -1,8 +1,8 @@
 """From capture files to committed rows: many captures, one or several processes.
 
 Captures are ingested in chunks: all captures of a chunk share their Parquet files and one commit, because ten thousand small captures
-must not become fifty thousand small files. A capture that fails half-way leaves rows that no row of `captures` points to; they do not
-exist for any reader.
+must not become fifty thousand small files. A capture that is given up half-way leaves rows that no row of `captures` points to; they do
+not exist for any reader.
 """
 
 from __future__ import annotations
@@ -85,13 +85,13 @@ class CaptureResult:
     warning: str | None = None
 
     def as_present(self) -> CaptureResult:
-        """The same for a capture that turned out to be in the warehouse."""
-        return replace(self, packets=0, message=None, already_present=True)
+        """The same for a capture that turned out to be in the warehouse; that it could not be read to its end remains true."""
+        return replace(self, packets=0, message=self.message if self.status == "interrupted" else None, already_present=True)
 
     @property
     def failed(self) -> bool:
         """Whether something of the capture could not be read."""
-        return not self.already_present and (self.message is not None or self.status not in {"complete", "growing"})
+        return self.message is not None or not (self.already_present or self.status in {"complete", "growing"})
 
 
 @dataclass(slots=True)
@@ -409,10 +409,10 @@ class _ChunkReader:
             else:
                 warning = _add_session(source, ingested.row)
             return replace(_result(source, ingested), warning=warning), ingested.row
-        except SourceVanished as error:
-            return CaptureResult(source.display, None, "vanished", 0, error.message), None
         except CaptureError as error:
-            return CaptureResult(source.display, None, "unsupported", 0, error.message), None
+            status = "vanished" if isinstance(error, SourceVanished) else "unsupported"
+            where = f" at byte {error.offset:,}" if error.offset is not None else ""
+            return CaptureResult(source.display, None, status, 0, error.message + where), None
         except WarehouseError:
             raise  # not the capture's fault: nothing is to be said of it, and all of the chunk is to be read again
         except OSError as error:
@@ -433,7 +433,7 @@ class _ChunkReader:
             pool = self._pool if _is_large(source) else None
             keep_packets = source.again is None or source.again["packets_pruned_ns"] is None
             ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool, keep_packets=keep_packets)
-            if keeper is not None and ingested.row["format"] is not None:
+            if keeper is not None and ingested.row["format"] is not None and content.failure is None:
                 keeper.keep(ingested.row["capture_id"])
         self.chunk.beginnings[ingested.row["ingest_id"]] = {
             capture.capture_id: content.digests[capture.content_bytes] == capture.capture_id
@@ -471,7 +471,7 @@ class _ChunkReader:
         if source.again is not None or source.is_stream or source.file_bytes is None or not self._known.may_have(source.file_bytes):
             return None
         capture_id = _digest(source, self._options.max_expansion)
-        if not self._known.has(capture_id, DECODER_VERSION):
+        if capture_id is None or not self._known.has(capture_id, DECODER_VERSION):
             return None
         if self._options.keep_originals:
             self._keep(source, capture_id)
@@ -500,9 +500,11 @@ def _is_original(source: Source) -> bool:
     return source.again is not None and source.location is not None and source.location.uri != source.uri
 
 
-def _digest(source: Source, max_expansion: int | None) -> str:
+def _digest(source: Source, max_expansion: int | None) -> str | None:
+    """The digest of a capture's content; None when it cannot be read to its end."""
     with open_content(source.open(), name=source.display, max_expansion=max_expansion) as content:
-        return content.digest()
+        digest = content.digest()
+        return digest if content.failure is None else None
 
 
 def _add_session(source: Source, row: dict[str, Any]) -> str | None:

@@ -273,7 +273,7 @@ def _remote(location: Location, *, recursive: bool) -> Iterator[Source]:
             facts = facts_from_path(location.path)
             yield Source(name, name, int(info.size), info.mtime_ns, facts, location, beside=_blobs_beside(location))
             return
-        listed = list(top.entries(recursive=recursive))
+        listed = top.entries(recursive=recursive)
         entries = [entry for entry in listed if pattern is None or pattern.fullmatch(entry.location.path)]
     except OSError as error:
         yield _refused(location, name, f"cannot be listed: {_reason(error)}")

@@ -172,6 +172,10 @@ class Watcher:
             # Tried again from time to time, told once.
             if self._arrivals.is_news(result.uri, message or result.status):
                 self._log(Event(result.source, "vanished" if result.status == "vanished" else "unread", message=message))
+        elif result.status == "interrupted":
+            # What was read of it counts, and it is tried again in the same way.
+            if self._arrivals.is_news(result.uri, message or result.status):
+                self._log(Event(result.source, result.status, result.packets, message))
         elif result.already_present:
             self._log(Event(result.source, "present", 0, message))
         else:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import struct
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 START_NS = 1_790_000_000_000_000_000
 """2026-09-21 13:33:20 UTC."""
@@ -32,6 +36,20 @@ def record(number: int, host: int = 1, start_ns: int = START_NS) -> bytes:
 def pcap(first: int, last: int, host: int = 1, start_ns: int = START_NS) -> bytes:
     """A capture of the packets `first` to `last - 1`."""
     return HEADER + b"".join(record(number, host, start_ns) for number in range(first, last))
+
+
+class BadSector(io.FileIO):
+    """A file that cannot be read from some byte on."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        super().__init__(path)
+        self._offset = offset
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._offset - self.tell()
+        if left <= 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().readinto(memoryview(buffer)[:left]) or 0
 
 
 class RotatingWriter(threading.Thread):

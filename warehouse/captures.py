@@ -34,6 +34,11 @@ class KnownCapture:
     first_ts_ns: int | None
     packets_pruned_ns: int | None
 
+    @property
+    def is_part(self) -> bool:
+        """Whether there was more in its file than could be read: what the same place holds later takes its place."""
+        return self.status in {"growing", "interrupted"}
+
 
 @dataclass(frozen=True)
 class KnownCaptures:
@@ -44,9 +49,9 @@ class KnownCaptures:
     file_sizes: frozenset[int | None]
 
     def has(self, capture_id: str, decoder_version: int) -> bool:
-        """Whether this content is in, by the same or a newer decoder, and not as a file that was still growing."""
+        """Whether this content is in, by the same or a newer decoder, and not as the part of a file."""
         known = self.by_content.get(capture_id)
-        return known is not None and known.status != "growing" and known.decoder_version >= decoder_version
+        return known is not None and not known.is_part and known.decoder_version >= decoder_version
 
     def unchanged(self, source_uri: str, file_bytes: int, modified_ns: int | None) -> KnownCapture | None:
         """The capture that was read from this place, if size and time of modification are still the same."""
@@ -242,14 +247,14 @@ def decide(
 
 def _serves(there: KnownCapture, capture: KnownCapture) -> bool:
     """Whether what is there is as good as the same content read again."""
-    return there.status != "growing" and there.decoder_version >= capture.decoder_version
+    return not there.is_part and there.decoder_version >= capture.decoder_version
 
 
 def _is_beginning(earlier: KnownCapture, capture: KnownCapture, compared: bool | None) -> bool:  # noqa: FBT001 - three states
     """Whether `earlier` is what the file of `capture` held before; `compared` says so where their bytes were compared."""
     if compared is not None:
         return compared
-    if earlier.status == "growing":
+    if earlier.is_part:
         return _is_same_recording(capture, earlier)
     # Another writer read the file when there was less in it, and committed after this one had begun to read.
     return _has_outgrown(capture, earlier)
@@ -264,10 +269,12 @@ def _has_outgrown(there: KnownCapture, capture: KnownCapture) -> bool:
     """Whether what is there was read from the same file as `capture`, at the same place, when there was more in it."""
     if (capture.content_bytes or 0) >= (there.content_bytes or 0):
         return False
+    if capture.status == "interrupted":
+        return _is_same_recording(capture, there)  # whatever its time: nobody knows what else is in the file
     times_known = capture.modified_ns is not None and there.modified_ns is not None
     # A file that was written anew with less in it is another one: its time is later than that of what was there.
     if capture.modified_ns is not None and there.modified_ns is not None and capture.modified_ns > there.modified_ns:
         return False
-    if there.status == "growing":
+    if there.is_part:
         return _is_same_recording(capture, there)
     return times_known and capture.first_ts_ns is not None and capture.first_ts_ns == there.first_ts_ns

@@ -18,14 +18,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from .errors import UsageError
+from .errors import UsageError, WarehouseError, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +38,9 @@ AZURE_HOST = re.compile(r"^(?P<account>[a-z0-9-]+)\.(?:blob|dfs)\.(?P<suffix>[a-
 
 SIGNED = re.compile(r"[?&](x-amz-|x-goog-)?(signature|credential|security-token|sig|awsaccesskeyid|googleaccessid)=", re.IGNORECASE)
 """A signature at the end of an address in a bucket, which as a part of the key would be shown and stored."""
+
+BROKEN_OFF = ("Connection was closed by the server", "Timeout waiting for socket to read")
+"""What Azure's library says when it waits for the rest of an answer that it has read already."""
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 
@@ -175,18 +178,61 @@ class Location:
         return bool(self.filesystem().get_file_info(self.path).type != pafs.FileType.NotFound)
 
     def size(self) -> int | None:
-        """Bytes of the file; None when there is none."""
-        size = self.filesystem().get_file_info(self.path).size
+        """Bytes of a file of a warehouse; None when there is none.
+
+        Raises:
+            WarehouseError: The storage does not say.
+        """
+        try:
+            size = self.filesystem().get_file_info(self.path).size
+        except OSError as error:
+            raise WarehouseError(f"{self}: cannot be looked at: {reason(error)}.") from error
         return None if size is None else int(size)
 
-    def entries(self, *, recursive: bool = True) -> Iterator[Entry]:
-        """The files below this folder, sorted by path; none when there is no such folder."""
+    def entries(self, *, recursive: bool = True) -> list[Entry]:
+        """The files below this folder, sorted by path; none when there is no such folder.
+
+        Raises:
+            OSError: It cannot be listed.
+        """
+        try:
+            found = self._listed(self.filesystem(), self.path, recursive=recursive)
+        except OSError as error:
+            if self.scheme != "az" or not any(words in str(error) for words in BROKEN_OFF):
+                raise
+            found = self._listed_by_deltalake(recursive=recursive)
+        return sorted(found, key=lambda entry: entry.location.path)
+
+    def contents(self) -> list[Entry]:
+        """The same for a folder of a warehouse.
+
+        Raises:
+            WarehouseError: It cannot be listed.
+        """
+        try:
+            return self.entries()
+        except OSError as error:
+            raise WarehouseError(f"{self}: cannot be listed: {reason(error)}.") from error
+
+    def _listed(self, filesystem: pafs.FileSystem, path: str, root: str = "", *, recursive: bool) -> list[Entry]:
+        """What a file system lists at `path`; before its paths, `root` makes them those of locations."""
         import pyarrow.fs as pafs
 
-        selector = pafs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
-        for info in sorted(self.filesystem().get_file_info(selector), key=lambda info: str(info.path)):
-            if info.type == pafs.FileType.File:
-                yield Entry(replace(self, path=info.path), int(info.size), info.mtime_ns)
+        infos = filesystem.get_file_info(pafs.FileSelector(path, recursive=recursive, allow_not_found=True))
+        files = (info for info in infos if info.type == pafs.FileType.File)
+        return [Entry(replace(self, path=root + info.path), int(info.size), info.mtime_ns) for info in files]
+
+    def _listed_by_deltalake(self, *, recursive: bool) -> list[Entry]:
+        """The same by another HTTP client.
+
+        That of pyarrow's file system for Azure reads 4096 bytes at first. Where they end within the `0 CR LF` after the last chunk of
+        an answer it waits for what it has read already: lists of certain lengths it cannot read, however often it tries.
+        """
+        import pyarrow.fs as pafs
+
+        container, _, key = self.path.partition("/")
+        store = pafs.PyFileSystem(_object_store(replace(self, path=container), self.signature))
+        return self._listed(store, key, f"{container}/", recursive=recursive)
 
     def make_folder(self) -> None:
         """Make the folder and those above it; nothing happens in object storage, which has none."""
@@ -358,7 +404,7 @@ def _s3_endpoint(environment: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=32)
 def _object_store(container: Location, _signature: str | None) -> DeltaStorageHandler:
-    """What deltalake writes with; it deletes by one request.
+    """What deltalake reads and writes with; it deletes by one request.
 
     pyarrow puts an empty object in the place of the folder; on Azure it also takes a lease, and gives it back when the blob is gone,
     which may be tried again for many seconds.

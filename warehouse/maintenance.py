@@ -160,7 +160,7 @@ def vacuum(warehouse: Warehouse, *, retention_hours: int = RETENTION_HOURS, dry_
     size = 0
     for table in TABLES:
         folder = warehouse.root.join(table.name)
-        sizes = {entry.location.path: entry.size for entry in folder.entries()}
+        sizes = {entry.location.path: entry.size for entry in folder.contents()}
         going = [folder.join(*path.split("/")) for path in _vacuum_table(warehouse, table.name, retention_hours, dry_run=dry_run)]
         files += [location.uri for location in going]
         size += sum(sizes.get(location.path, 0) for location in going)
@@ -225,7 +225,7 @@ def export(warehouse: Warehouse, target: str | Location, tables: Collection[str]
     unknown = set(tables or ()) - set(BY_NAME)
     if unknown:
         raise UsageError(f"There is no table {', '.join(sorted(unknown))}.")
-    if next(location.entries(), None) is not None:
+    if location.contents():
         raise UsageError(f"{location}: the folder for the export must be empty.")
     chosen = [table for table in TABLES if tables is None or table.name in tables]
     snapshot = warehouse.snapshot([table.name for table in chosen])

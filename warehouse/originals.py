@@ -110,7 +110,7 @@ def remove(root: Location, capture_id: str) -> None:
 
 def kept(root: Location) -> Iterator[tuple[str, Entry]]:
     """All originals: their `capture_id` and the files."""
-    for entry in root.join(FOLDER).entries():
+    for entry in root.join(FOLDER).contents():
         if IS_ORIGINAL.search(entry.location.path):
             yield entry.location.name.removesuffix(".zst"), entry
 
@@ -131,7 +131,7 @@ def sweep(root: Location, capture_ids: Collection[str], *, age_seconds: float = 
     there = set(capture_ids)
     going = [
         entry
-        for entry in root.join(FOLDER).entries()
+        for entry in root.join(FOLDER).contents()
         if (entry.modified_ns is None or entry.modified_ns < before)
         and not (IS_ORIGINAL.search(entry.location.path) and entry.location.name.removesuffix(".zst") in there)
     ]

@@ -98,6 +98,7 @@ class OpenFile:
             except OSError:
                 with contextlib.suppress(OSError):
                     output.close()
+                with contextlib.suppress(OSError):
                     self._output.delete()
                 raise
 

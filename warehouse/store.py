@@ -210,8 +210,9 @@ class Warehouse:
     ) -> CommitResult:
         """Make captures count.
 
-        A capture whose content (`capture_id`) is there is not added again, unless the one that is there was still growing or was
-        read by an older decoder; then it is replaced. A growing file's row is also replaced by what the same place holds later.
+        A capture whose content (`capture_id`) is there is not added again, unless the one that is there is a part (still growing, or
+        interrupted by a failure to read) or was read by an older decoder; then it is replaced. The row of a part is also replaced by what
+        the same place holds later.
 
         Args:
             files: Data files with the captures' rows, from `StagedWriter.finish`, of any number of processes.

@@ -69,7 +69,7 @@ CAPTURES = Table(
         Column("unread_records", BIGINT, "Packet records that were found but could not be read.", "records", nullable=False),
         Column("unread_reasons", Type.BIGINT_MAP, "`unread_records` by reason.", nullable=False),
         Column("packets_pruned_ns", BIGINT, "When its rows in `packets` were pruned, since the epoch; NULL while they are there.", "ns"),
-        Column("status", VARCHAR, "'complete', 'cut-short', 'damaged', 'unsupported', 'empty' or 'growing'.", nullable=False),
+        Column("status", VARCHAR, "'complete', 'cut-short', 'damaged', 'unsupported', 'empty', 'growing' or 'interrupted' (reading failed).", nullable=False),
         Column("error", VARCHAR, "What is wrong with the file; NULL when nothing is."),
         Column("error_offset", BIGINT, "Byte in the uncompressed content where it goes wrong.", "bytes"),
         Column("decoder_version", INTEGER, "Version of the decoder that read it.", nullable=False),

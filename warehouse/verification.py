@@ -84,7 +84,7 @@ def verify(warehouse: Warehouse, *, jobs: int = 1, progress: Callable[[int], Non
         progress: Called with the bytes of each file that has been read.
 
     Raises:
-        WarehouseError: The log of a table cannot be read, so that there is nothing to check.
+        WarehouseError: The log of a table cannot be read, so that there is nothing to check, or the storage cannot be listed.
     """
     began = time.monotonic()
     snapshot = warehouse.snapshot()
@@ -218,7 +218,7 @@ def _orphan_files(warehouse: Warehouse, snapshot: Snapshot, stray: list[Entry]) 
         replaced = warehouse.table(table).vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
         known = {folder.join(*path.split("/")).path for path in [*snapshot.actions[table].column("path").to_pylist(), *replaced]}
         left[table] = [
-            entry for entry in folder.entries() if entry.location.path not in known and "_delta_log" not in entry.location.path.split("/")
+            entry for entry in folder.contents() if entry.location.path not in known and "_delta_log" not in entry.location.path.split("/")
         ]
     for name, entries in left.items():
         if entries:

@@ -53,7 +53,7 @@ class Problem:
     Attributes:
         offset: Byte in the uncompressed content where it was found.
         reason: A sentence for people.
-        kind: 'cut-short' when the file ends inside a record, else 'damaged'.
+        kind: 'cut-short' when the file ends inside a record, 'interrupted' when it could not be read any further, else 'damaged'.
         unread_records: How many packet records are lost by it: 1 for a packet record whose header was seen, 0 when none is known.
     """
 

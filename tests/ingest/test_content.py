@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
 import gc
+import gzip
 import io
 import os
 import random
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,7 @@ from made_captures import Pipe
 
 from caphouse.ingest.compression import detect
 from caphouse.ingest.content import Content, open_content
-from caphouse.ingest.formats.base import PADDING_BYTES
+from caphouse.ingest.formats.base import PADDING_BYTES, Problem
 from caphouse.warehouse.errors import CaptureError, SourceVanished
 
 DATA = random.Random(1).randbytes(100_000)
@@ -180,25 +183,40 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 class Failing(io.RawIOBase):
     """Gives some bytes, then an error of the disk."""
 
-    def __init__(self) -> None:
-        self._given = 0
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self._given >= 30_000:
+        if not self._data:
             raise OSError(errno.EIO, "Input/output error")
-        self._given += 1000
         count = min(len(buffer), 1000)
-        memoryview(buffer)[:count] = DATA[:count]
-        return count
+        part, self._data = self._data[:count], self._data[count:]
+        memoryview(buffer)[: len(part)] = part
+        return len(part)
 
     def readable(self) -> bool:
         return True
 
 
 def test_errors_of_the_disk_are_no_end_of_the_capture() -> None:
-    with open_content(Failing(), name="broken") as content, pytest.raises(CaptureError, match="reading failed") as caught:  # type: ignore[arg-type]
-        content.digest()
+    """What comes before them is given, and then they are told."""
+    with open_content(Failing(DATA[:30_000]), name="broken") as content:  # type: ignore[arg-type]
+        assert content.digest() == blake3(DATA[:30_000]).hexdigest()
+        assert content.problems == [Problem(30_000, "reading failed: Input/output error", kind="interrupted")]
+        assert content.failure == content.problems[0]
+    with pytest.raises(CaptureError, match="reading failed") as caught:
+        open_content(Failing(b""), name="broken")  # type: ignore[arg-type]
     assert caught.value.source == "broken"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress], ids=["gzip", "bz2"])
+def test_errors_of_the_disk_in_compressed_data_are_told_with_their_place_in_the_content(compress: Callable[[bytes], bytes]) -> None:
+    data = DATA * 30
+    with open_content(Failing(compress(data)[:-50_000]), name="broken") as content:  # type: ignore[arg-type]
+        digest = content.digest()
+        assert 0 < content.content_bytes < len(data)
+        assert digest == blake3(data[: content.content_bytes]).hexdigest()
+        assert content.failure == Problem(content.content_bytes, "reading failed: Input/output error", kind="interrupted")
 
 
 def test_a_pipe_of_the_operating_system() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 from warehouse_rows import captures, packets_by_file
-from written_captures import HEADER, pcap, record
+from written_captures import HEADER, BadSector, pcap, record
 
 from caphouse.cli import main
 from caphouse.cli.options import ExitCode
@@ -50,46 +49,93 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return command
 
 
-class BadSector(io.FileIO):
-    """A file that cannot be read from some byte on."""
+@pytest.fixture
+def bad_sector(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
+    """Gives a function that makes files named b.* unreadable from some byte on, or None for readable."""
+    at: list[int | None] = [None]
+    opened = Source.open
 
-    def __init__(self, path: Path, offset: int) -> None:
-        super().__init__(path)
-        self._offset = offset
+    def open_source(self: Source) -> Any:
+        if at[0] is None or not self.file_name.startswith("b."):
+            return opened(self)
+        return BadSector(Path(self.uri), at[0])
 
-    def readinto(self, buffer: Any) -> int:
-        left = self._offset - self.tell()
-        if left <= 0:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return super().readinto(memoryview(buffer)[:left]) or 0
+    monkeypatch.setattr(Source, "open", open_source)
+
+    def set_byte(offset: int | None) -> None:
+        at[0] = offset
+
+    return set_byte
+
+
+RECORD_BYTES = len(record(0))
 
 
 @pytest.mark.parametrize("options", [[], ["--keep-originals"]], ids=["", "originals"])
 @pytest.mark.parametrize("offset", [0, 100, 3_000_000], ids=["the first byte", "the first packet", "the middle"])
-def test_a_disk_that_cannot_be_read(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, options: list[str], offset: int) -> None:
-    """The file is named, with the byte; the others are in; nothing of it counts or stays, and it is read when the disk can be."""
+def test_a_disk_that_cannot_be_read(
+    tmp_path: Path, run: Run, bad_sector: Callable[[int | None], None], options: list[str], offset: int
+) -> None:
+    """The file is named, with the byte; what was read of it counts, the others are in, and it is read in full when the disk can be."""
     folder, place = tmp_path / "in", tmp_path / "warehouse"
     folder.mkdir()
     packets = {"a.pcap": 10, "b.pcap": 40_000, "c.pcap": 30}
     for number, (name, count) in enumerate(packets.items()):
         (folder / name).write_bytes(pcap(100_000 * number, 100_000 * number + count))
-    opened = Source.open
-
-    def open_source(self: Source) -> Any:
-        return BadSector(folder / "b.pcap", offset) if self.file_name == "b.pcap" else opened(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Source, "open", open_source)
+    readable = max(offset - len(HEADER), 0) // RECORD_BYTES
+    partly = {"a.pcap": 10, "c.pcap": 30} | ({"b.pcap": readable} if readable else {})
+    bad_sector(offset)
+    for _ in range(2):
         code, talk = run("ingest", "-w", place, *options, folder)
-    assert code == ExitCode.UNREAD
-    assert talk.count("\n") == 1
-    assert talk.startswith(f"caphouse: {folder / 'b.pcap'}: ")
-    assert "reading failed: Input/output error" in talk
-    assert packets_by_file(place) == {"a.pcap": 10, "c.pcap": 30}
-    assert not list(place.rglob(".*.part"))
-    assert run("ingest", "-w", place, *options, folder) == (ExitCode.FINE, "")
-    assert packets_by_file(place) == packets
+        assert code == ExitCode.UNREAD
+        assert talk == f"caphouse: {folder / 'b.pcap'}: reading failed: Input/output error at byte {offset:,}\n"
+        assert packets_by_file(place) == partly, "twice read, counted once"
+        assert not list(place.rglob(".*.part"))
+        if readable:
+            row = captures(place)["b.pcap"]
+            assert (row["status"], row["error"], row["error_offset"]) == ("interrupted", "reading failed: Input/output error", offset)
+            assert row["content_bytes"] == offset
+        assert not verify(Warehouse.open(place)).damaged
+    bad_sector(None)
+    for _ in range(2):
+        assert run("ingest", "-w", place, *options, folder) == (ExitCode.FINE, "")
+        assert packets_by_file(place) == packets
+    assert captures(place)["b.pcap"]["status"] == "complete"
     assert not verify(Warehouse.open(place)).damaged
+    bad_sector(offset)
+    os.utime(folder / "b.pcap")
+    assert run("ingest", "-w", place, *options, folder)[0] == ExitCode.UNREAD
+    assert packets_by_file(place) == packets, "a part takes nothing away from the whole, nor is it added"
+
+
+def test_reading_again_from_a_disk_that_cannot_be_read(tmp_path: Path, run: Run, bad_sector: Callable[[int | None], None]) -> None:
+    """The earlier rows stay, those of all of it and those of a part."""
+    place = tmp_path / "warehouse"
+    (tmp_path / "b.pcap").write_bytes(pcap(0, 1000))
+    for offset in (None, 50_000):
+        bad_sector(offset)
+        run("ingest", "-w", place / str(offset), tmp_path / "b.pcap")
+        before = captures(place / str(offset))
+        bad_sector(50_000)
+        code, talk = run("reingest", "-w", place / str(offset), "--all")
+        assert code == ExitCode.UNREAD
+        assert talk == f"caphouse: {tmp_path / 'b.pcap'}: reading failed: Input/output error at byte 50,000\n"
+        assert captures(place / str(offset)) == before
+
+
+def test_a_defect_in_a_file_that_cannot_be_read(
+    tmp_path: Path, run: Run, bad_sector: Callable[[int | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is said to be its content."""
+    place = tmp_path / "warehouse"
+    (tmp_path / "b.pcap").write_bytes(pcap(0, 1000))
+    bad_sector(50_000)
+    with monkeypatch.context() as patch:
+        patch.setattr("caphouse.ingest.pipeline.ingest_content", lambda *_, **__: 1 // 0)
+        code, talk = run("ingest", "-w", place, tmp_path / "b.pcap")
+    assert code == ExitCode.UNREAD
+    assert "a defect of caphouse" in talk
+    assert captures(place) == {}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 from http_proxy import Fault, Proxy
 from synthetic_warehouse import live
 from warehouse_rows import captures
-from written_captures import pcap
+from written_captures import HEADER, pcap, record
 
 from caphouse.cli import main
 from caphouse.cli.options import ExitCode
@@ -219,6 +219,36 @@ def test_a_blob_that_is_not_given(faulty: tuple[Proxy, Location]) -> None:
     proxy.fault = lambda _method, _target: None
     assert run_apart("ingest", "-w", place, folder) == (ExitCode.FINE, "")
     assert packets(Warehouse.open(place)) == expected
+
+
+def test_a_blob_that_is_not_given_to_its_end(faulty: tuple[Proxy, Location]) -> None:
+    """What was given of it counts, until it is given in full."""
+    proxy, box = faulty
+    place, blob = box.join("warehouse"), box.join("in/a.cap")
+    put(blob, pcap(0, 20_000))
+    given = []
+
+    def fault(method: str, target: str) -> Fault | None:
+        if method != "GET" or "/in/a.cap" not in target:
+            return None
+        given.append(target)
+        return (403 if box.scheme == "az" else 500) if len(given) > 2 else None
+
+    proxy.fault = fault
+    code, talk = run_apart("ingest", "-w", place, blob)
+    assert code == ExitCode.UNREAD
+    assert talk.startswith(f"caphouse: {blob}: reading failed: "), talk
+    row = captures(Warehouse.open(place))["a.cap"]
+    readable = (row["content_bytes"] - len(HEADER)) // len(record(0))
+    assert (row["status"], row["packets"]) == ("interrupted", readable)
+    assert talk.endswith(f" at byte {row['error_offset']:,}\n")
+    assert packets(Warehouse.open(place)) == {"a.cap": readable}
+    assert 0 < readable < 20_000
+    proxy.fault = lambda _method, _target: None
+    for _ in range(2):
+        assert run_apart("ingest", "-w", place, blob) == (ExitCode.FINE, "")
+        assert packets(Warehouse.open(place)) == {"a.cap": 20_000}
+    assert not verify(Warehouse.open(place)).damaged
 
 
 def test_a_warehouse_that_cannot_be_written(faulty: tuple[Proxy, Location]) -> None:

@@ -15,8 +15,8 @@ from warehouse_rows import packets_by_file
 from written_captures import pcap
 
 from caphouse.ingest.pipeline import ingest
-from caphouse.warehouse.errors import WarehouseError
-from caphouse.warehouse.staging import StagedWriter
+from caphouse.warehouse.errors import WarehouseConflict, WarehouseError
+from caphouse.warehouse.staging import DataFile, StagedWriter
 from caphouse.warehouse.store import Warehouse
 
 PROGRAM = "import sys; from caphouse.cli.main import main; main(sys.argv[1:])"
@@ -91,3 +91,36 @@ def test_trouble_with_the_warehouse_is_none_of_the_capture(tmp_path: Path, monke
     assert packets_by_file(warehouse) == {}
     assert ingest(warehouse, [str(tmp_path / "x.pcap")]).failed == []
     assert packets_by_file(warehouse) == {"x.pcap": 10}
+
+
+def test_a_commit_that_fails_leaves_nothing_of_what_others_were_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process is at work when the rows of the first are refused; the next ingest reads it all."""
+    expected = {"a.pcap": 10, "b.pcap": 10, "c.pcap": 20_000, "d.pcap": 20_000}
+    (tmp_path / "in").mkdir()
+    for number, (name, count) in enumerate(expected.items()):
+        (tmp_path / "in" / name).write_bytes(pcap(1_000_000 * number, 1_000_000 * number + count))
+    warehouse = Warehouse.create(tmp_path / "warehouse")
+    before = set((tmp_path / "warehouse").rglob("*"))
+    discard = Warehouse.discard
+    offered: list[str] = []
+    discarded: list[str] = []
+
+    def refuse(self: Warehouse, files: list[DataFile], captures: list[dict[str, object]], **_: object) -> None:
+        offered.extend(str(row["file_name"]) for row in captures)
+        discard(self, files)
+        raise WarehouseConflict("others were faster")
+
+    def watch_discard(self: Warehouse, files: list[DataFile]) -> None:
+        discarded.extend(file.path for file in files)
+        discard(self, files)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Warehouse, "commit", refuse)
+        patch.setattr(Warehouse, "discard", watch_discard)
+        with pytest.raises(WarehouseConflict):
+            ingest(warehouse, [str(tmp_path / "in")], jobs=2)
+    assert offered in (["a.pcap", "b.pcap"], ["c.pcap", "d.pcap"])
+    assert discarded, "the second process has written files"
+    assert [path for path in (tmp_path / "warehouse").rglob("*") if path.is_file() and path not in before] == []
+    assert ingest(warehouse, [str(tmp_path / "in")], jobs=2).failed == []
+    assert packets_by_file(warehouse) == expected

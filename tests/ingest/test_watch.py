@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self, cast
 
 import pytest
 from warehouse_rows import captures, packets_by_file
-from written_captures import HEADER, RotatingWriter, pcap, record
+from written_captures import HEADER, BadSector, RotatingWriter, pcap, record
 
-from caphouse.ingest import watch
+from caphouse.ingest import arrivals, watch
 from caphouse.ingest.capture import Options
 from caphouse.ingest.sources import Source
 from caphouse.ingest.watch import Event, Settings, Watcher
@@ -500,3 +500,41 @@ def test_a_truncated_header_is_no_capture_yet(tmp_path: Path) -> None:
     (folder / "x.pcap").write_bytes(pcap(0, 10))
     assert watching.look() == [("x.pcap", "complete", 10)]
     assert len(Warehouse.open(place).snapshot().captures) == 1
+
+
+def test_a_disk_that_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read counts; it is told once, tried again from time to time, by the next watcher at once, and replaced in the end."""
+    folder, place = tmp_path / "in", tmp_path / "warehouse"
+    folder.mkdir()
+    (folder / "a.pcap").write_bytes(pcap(0, 1000))
+    reads = 0
+    fails = True
+    opened = Source.open
+
+    def open_source(self: Source) -> Path | BinaryIO:
+        nonlocal reads
+        reads += 1
+        return cast("BinaryIO", BadSector(folder / "a.pcap", 50_000)) if fails else opened(self)
+
+    monkeypatch.setattr(Source, "open", open_source)
+    readable = (50_000 - len(HEADER)) // len(record(0))
+    first = Watch(place, folder)
+    assert first.look() == [("a.pcap", "interrupted", readable)]
+    assert first.log[-1].message == "reading failed: Input/output error at byte 50,000"
+    reads = 0
+    assert first.look() == []
+    assert reads == 0, "not yet tried again"
+    monkeypatch.setattr(arrivals, "FIRST_RETRY_SECONDS", 0.0)
+    second = Watch(place, folder)
+    assert second.look() == [("a.pcap", "interrupted", readable)], "size and time are those of a file that was not read in full"
+    for _ in range(2):
+        reads = 0
+        assert second.look() == []
+        assert reads > 0
+        assert packets_by_file(place) == {"a.pcap": readable}
+    fails = False
+    assert second.look() == [("a.pcap", "complete", 1000)]
+    assert packets_by_file(place) == {"a.pcap": 1000}
+    reads = 0
+    assert second.look() == Watch(place, folder).look() == []
+    assert reads == 0

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
+import list_server
 import pytest
+from object_storage import azure_environment, free_port, running
 
-from caphouse.warehouse.errors import UsageError
+from caphouse.warehouse import locations
+from caphouse.warehouse.errors import UsageError, WarehouseError
 from caphouse.warehouse.locations import Location
 
 
@@ -119,11 +123,39 @@ def test_listing(tmp_path: Path) -> None:
     (tmp_path / "b.pcap").write_bytes(b"12345")
     (tmp_path / "sub" / "a.pcap").write_bytes(b"1")
     root = Location.parse(tmp_path)
-    entries = list(root.entries())
+    entries = root.entries()
     assert [(entry.location.uri, entry.size) for entry in entries] == [(f"{tmp_path}/b.pcap", 5), (f"{tmp_path}/sub/a.pcap", 1)]
     assert entries[0].modified_ns == (tmp_path / "b.pcap").stat().st_mtime_ns
     assert [entry.location.name for entry in root.entries(recursive=False)] == ["b.pcap"]
-    assert list(root.join("absent").entries()) == []
+    assert root.join("absent").entries() == []
+
+
+def test_lists_of_any_length_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those around 4096 bytes, with the headers of the answer, pyarrow's file system cannot read all."""
+    locations._filesystem.cache_clear()
+    port = free_port()
+    monkeypatch.setenv("AZURITE_BLOB_STORAGE_URL", "put back")
+    with running([sys.executable, list_server.__file__, str(port)], port) as endpoint:
+        for variable, value in azure_environment(endpoint).items():
+            monkeypatch.setenv(variable, value)
+        found = [Location.parse(f"az://box{size}/x").entries() for size in range(3970, 4030)]
+    assert [[(entry.location.path, entry.size) for entry in entries] for entries in found] == [
+        [(f"box{size}/x/a", 5)] for size in range(3970, 4030)
+    ]
+    locations._filesystem.cache_clear()
+
+
+def test_what_cannot_be_listed_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def get_file_info(self, _: object) -> None:
+            raise OSError("When listing: AccessDenied")
+
+    monkeypatch.setattr(Location, "filesystem", lambda _self: Refusing())
+    folder = Location.parse("s3://box/x")
+    with pytest.raises(WarehouseError, match=r"^s3://box/x: cannot be listed: When listing: AccessDenied\.$"):
+        folder.contents()
+    with pytest.raises(WarehouseError, match=r"^s3://box/x: cannot be looked at: When listing: AccessDenied\.$"):
+        folder.size()
 
 
 def test_files_are_written_read_and_deleted(tmp_path: Path) -> None:

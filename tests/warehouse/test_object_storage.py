@@ -26,7 +26,7 @@ def test_everything_that_is_done_to_a_warehouse(place: str) -> None:
     with pytest.raises(WarehouseNotFound):
         Warehouse.open(place)
     warehouse = Warehouse.open_or_create(place)
-    items = [capture(name, day=int(name) % 2) for name in NAMES[:4]]
+    items = [capture(name, day=int(name) % 2) for name in NAMES]
     for item in items[:3]:
         ingest(warehouse, [item])
     assert ingest(warehouse, [capture("0")]).added == ()
@@ -54,6 +54,7 @@ def test_files_that_a_vacuum_may_be_removing_are_refused(place: str, monkeypatch
     assert warehouse.snapshot().captures.num_rows == 0
     ingest(warehouse, [capture("slow")])
     assert warehouse.snapshot().captures.num_rows == 1
+    assert verify(warehouse, jobs=4).findings == ()
 
 
 def test_writers_of_the_same_captures_and_a_reader_at_once(place: str) -> None:
@@ -62,7 +63,7 @@ def test_writers_of_the_same_captures_and_a_reader_at_once(place: str) -> None:
         stop, seen = manager.Event(), manager.list()
         reader = CONTEXT.Process(target=with_environment, args=(dict(os.environ), read_until, place, stop, seen))
         writers = [
-            CONTEXT.Process(target=with_environment, args=(dict(os.environ), ingest_all, place, NAMES, per_commit, per_commit))
+            CONTEXT.Process(target=with_environment, args=(dict(os.environ), ingest_all, place, NAMES[:2], per_commit, per_commit))
             for per_commit in (1, 2)
         ]
         for process in (reader, *writers):
@@ -74,7 +75,7 @@ def test_writers_of_the_same_captures_and_a_reader_at_once(place: str) -> None:
         assert [process.exitcode for process in (reader, *writers)] == [0] * 3
         assert [complaint for complaint in seen if not complaint.startswith("looks")] == []
     warehouse = Warehouse.open(place)
-    assert sorted(warehouse.snapshot().captures["file_name"].to_pylist()) == [f"{name}.pcap" for name in NAMES]
+    assert sorted(warehouse.snapshot().captures["file_name"].to_pylist()) == [f"{name}.pcap" for name in NAMES[:2]]
     assert set(Counter(live(warehouse, "packets")["ingest_id"].to_pylist()).values()) == {40}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import multiprocessing
 import pickle
 import resource
@@ -16,6 +17,7 @@ from synthetic_warehouse import FIRST_DAY, capture
 
 from caphouse.warehouse import staging
 from caphouse.warehouse.errors import WarehouseError
+from caphouse.warehouse.locations import Location
 from caphouse.warehouse.parquet import ROW_GROUP_ROWS
 from caphouse.warehouse.staging import StagedWriter
 
@@ -141,4 +143,24 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(most: int, tmp_path: Path
         assert process.exitcode == 0
         [message] = results
     assert "cannot be written" in message
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_cannot_be_begun_nor_closed_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unclosable:
+        def close(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def begin(location: Location) -> Unclosable:
+        Path(location.path).write_bytes(b"begun")
+        return Unclosable()
+
+    def refuse(*_: object) -> None:
+        assert len(names(tmp_path)) == 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Location, "open_output", begin)
+    monkeypatch.setattr(staging, "ParquetSink", refuse)
+    with pytest.raises(WarehouseError, match="no space left on device"):
+        staging.OpenFile(Location.parse(tmp_path), "packets", FIRST_DAY)
     assert names(tmp_path) == []
