@@ -27,6 +27,9 @@ PROGRAM = "import sys; from caphouse.cli.main import main; main(sys.argv[1:])"
 CONFLICTS = ("other writers were faster", "stood still for so long", "cleared away", "are being replaced faster")
 """Sentences of a command that gave way to others, as it may: nothing came of it, and it is to be run again."""
 
+LONG_SECONDS = 30.0
+"""Commands that usually take longer, on an emulator that works for eight of them, hardly ever come to an end: it would take hours."""
+
 WARNING = "caphouse: warning: the captures are in, but small files could not be merged"
 """What an ingest says when others were in the way of its compaction."""
 
@@ -181,7 +184,9 @@ class Chaos:
         process.start()
         usual = statistics.median(self._took[action][-9:] or [1.0])
         began = time.monotonic()
-        end = began + self._chance.uniform(0, 1.2 * usual) if self._chance.random() < 0.6 else None
+        is_slow = usual > LONG_SECONDS
+        is_doomed = self._chance.random() < (0.95 if is_slow else 0.6)
+        end = began + self._chance.uniform(0, LONG_SECONDS if is_slow else 1.2 * usual) if is_doomed else None
         return _Running(action, process, log, began, end)
 
     def _reap(self, command: _Running) -> bool:
