@@ -28,7 +28,7 @@ CONFLICTS = ("other writers were faster", "stood still for so long", "cleared aw
 """Sentences of a command that gave way to others, as it may: nothing came of it, and it is to be run again."""
 
 LONG_SECONDS = 30.0
-"""Commands that usually take longer, on an emulator that works for eight of them, hardly ever come to an end: it would take hours."""
+"""Of commands that take longer, on an emulator that works for eight of them, few come to an end: 200 kills would take hours."""
 
 WARNING = "caphouse: warning: the captures are in, but small files could not be merged"
 """What an ingest says when others were in the way of its compaction."""
@@ -88,6 +88,8 @@ class _Running:
     began: float
     end: float | None
     """When it is to be killed."""
+    is_spared: bool = False
+    """Whether it is not to be killed, however long it takes."""
 
 
 class Chaos:
@@ -165,9 +167,12 @@ class Chaos:
                 running.append(self._start())
             now = time.monotonic()
             for command in running if wanted else ():
+                if command.end is None and not command.is_spared and now > command.began + LONG_SECONDS:
+                    command.is_spared = self._chance.random() < 0.1
+                    command.end = None if command.is_spared else now + self._chance.uniform(0, LONG_SECONDS)
                 if command.end is not None and now >= command.end and command.process.pid is not None:
                     os.kill(command.process.pid, signal.SIGKILL)
-                    command.end = None
+                    command.end, command.is_spared = None, True
             if self._chance.random() < 0.1:
                 self._made.grow(self._chance)
             if now > ages and Location.parse(self.place).is_local:
@@ -184,9 +189,7 @@ class Chaos:
         process.start()
         usual = statistics.median(self._took[action][-9:] or [1.0])
         began = time.monotonic()
-        is_slow = usual > LONG_SECONDS
-        is_doomed = self._chance.random() < (0.95 if is_slow else 0.6)
-        end = began + self._chance.uniform(0, LONG_SECONDS if is_slow else 1.2 * usual) if is_doomed else None
+        end = began + self._chance.uniform(0, min(1.2 * usual, 2 * LONG_SECONDS)) if self._chance.random() < 0.6 else None
         return _Running(action, process, log, began, end)
 
     def _reap(self, command: _Running) -> bool:
