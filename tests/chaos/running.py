@@ -204,8 +204,11 @@ class Chaos:
             self._say(f"{sum(self.outcome.kills.values())} kills, {sum(self.outcome.done.values())} commands done")
         else:
             self.outcome.done[command.action] += 1
-            self._took[command.action].append(time.monotonic() - command.began)
-            if code == 4 and any(sentence in talk for sentence in CONFLICTS) and "Traceback" not in talk:
+            took = time.monotonic() - command.began
+            self._took[command.action].append(took)
+            # What a verify has begun with is let go after the horizon, as under a reader that takes longer.
+            sentences = (*CONFLICTS, "no such file") if command.action == "verify" and took > self._plan.horizon else CONFLICTS
+            if code == 4 and any(sentence in talk for sentence in sentences) and "Traceback" not in talk:
                 self.outcome.gave_way[command.action] += 1
             elif code not in self._allowed(command.action, talk) or "Traceback" in talk:
                 self.outcome.complaints.append(f"{command.action} ended with {code}: {talk[-2000:]}")
