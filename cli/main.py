@@ -7,11 +7,13 @@ anything else that is large.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -80,6 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The arguments after the program's name; those of the process when left out.
     """
+    # A service may be started without them.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -100,7 +106,8 @@ def program() -> None:
     except SystemExit as end:
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no other name for it
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with contextlib.suppress(OSError):  # said already
+                stream.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)
 
 

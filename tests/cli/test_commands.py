@@ -280,3 +280,19 @@ def test_sql_sees_what_its_scope_holds(run: Run) -> None:
     assert found("--until", "2026-03-02", "--capture", "one.pcap") == {"captures": "1", "packets": "23"}
     assert run("sql", count, "--host", "nobody").returncode == 2
     assert run("sql", count, "--since", "2026-03-02", "--until", "2026-03-01").returncode == 2
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_process_without_its_streams(closed: str) -> None:
+    """As some services are started; what would be printed goes nowhere, and the exit codes are the same."""
+    command = f"'{sys.executable}' -m caphouse.cli.main schema"
+    assert subprocess.run(["bash", "-c", f"{command} packets {closed}"], capture_output=True, check=False).returncode == 0
+    done = subprocess.run(["bash", "-c", f"{command} nonsense {closed}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_output_that_has_no_room_is_told() -> None:
+    command = f"'{sys.executable}' -m caphouse.cli.main schema packets > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "caphouse: [Errno 28] No space left on device\n")

@@ -11,10 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import Run
 from warehouse_rows import packets_by_file
 from written_captures import pcap
 
@@ -75,20 +76,6 @@ def files(tmp_path: Path) -> dict[str, int]:
     return sizes
 
 
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process; gives its exit code and what it said."""
-
-    def command(*arguments: object) -> tuple[int, str]:
-        code = main._run([str(argument) for argument in arguments])
-        return int(code), capsys.readouterr().err
-
-    return command
-
-
 def is_told(talk: str) -> bool:
     """Whether this is one line that says that the disk is full, and where."""
     (line,) = talk.splitlines()
@@ -100,12 +87,12 @@ def seen(place: Path) -> dict[str, int]:
     return packets_by_file(place) if (place / "captures" / "_delta_log" / f"{0:020}.json").exists() else {}
 
 
-def test_an_ingest(tmp_path: Path, disk: Disk, files: dict[str, int], run: Run) -> None:
+def test_an_ingest(tmp_path: Path, disk: Disk, files: dict[str, int], invoke: Run) -> None:
     place = disk.folder / "warehouse"
     refused = 0
     for space in range(0, 8 << 20, 3 * PAGE):
         disk.leave(space)
-        code, talk = run("ingest", "-w", place, tmp_path / "in")
+        code, talk = invoke("ingest", "-w", place, tmp_path / "in")
         if code == ExitCode.FINE:
             break
         refused += 1
@@ -113,7 +100,7 @@ def test_an_ingest(tmp_path: Path, disk: Disk, files: dict[str, int], run: Run) 
         assert is_told(talk), talk
         assert seen(place).items() <= files.items(), "a part of a capture is visible"
         disk.empty()
-        assert run("ingest", "-w", place, tmp_path / "in") == (ExitCode.FINE, "")
+        assert invoke("ingest", "-w", place, tmp_path / "in") == (ExitCode.FINE, "")
         assert packets_by_file(place) == files
         assert not verify(Warehouse.open(place)).damaged
         shutil.rmtree(place)
@@ -130,12 +117,12 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_maintenance(tmp_path: Path, disk: Disk, files: dict[str, int], run: Run, name: str) -> None:
+def test_maintenance(tmp_path: Path, disk: Disk, files: dict[str, int], invoke: Run, name: str) -> None:
     """What was in stays in, whole, but for what was to go."""
     command, left = COMMANDS[name]
     made, place = tmp_path / "made", disk.folder / "warehouse"
     for file in files:
-        run("ingest", "-w", made, tmp_path / "in" / file)
+        invoke("ingest", "-w", made, tmp_path / "in" / file)
     for path in (made / "packets").glob("date=*/*"):  # what a killed ingest left, for the vacuum
         copy = path.with_name(f"{'0' * 16}{path.name[16:]}")
         shutil.copy(path, copy)
@@ -146,7 +133,7 @@ def test_maintenance(tmp_path: Path, disk: Disk, files: dict[str, int], run: Run
     for space in range(0, 8 << 20, 4 * PAGE):
         shutil.copytree(made, place)  # with the times of its files
         disk.leave(space)
-        code, talk = run(*command, "-w", place)
+        code, talk = invoke(*command, "-w", place)
         if code != ExitCode.FINE:
             refused += 1
             assert code == ExitCode.WAREHOUSE, talk
@@ -154,7 +141,7 @@ def test_maintenance(tmp_path: Path, disk: Disk, files: dict[str, int], run: Run
             there = packets_by_file(place)
             assert there in (files, expected, after)
         disk.empty()
-        again, talk = run(*command, "-w", place)
+        again, talk = invoke(*command, "-w", place)
         assert again == ExitCode.FINE or (name == "forget" and "no such capture" in talk), talk
         assert packets_by_file(place) == after
         assert not verify(Warehouse.open(place)).damaged

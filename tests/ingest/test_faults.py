@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Run
 from warehouse_rows import captures, packets_by_file
 from written_captures import HEADER, BadSector, pcap, record
 
-from caphouse.cli import main
 from caphouse.cli.options import ExitCode
 from caphouse.ingest.capture import Tally, ingest_packets
 from caphouse.ingest.content import open_content
@@ -35,18 +35,6 @@ from caphouse.warehouse.store import Warehouse
 from caphouse.warehouse.verification import verify
 
 DAY_SECONDS = 86_400
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process; gives its exit code and what it said."""
-
-    def command(*arguments: object) -> tuple[int, str]:
-        code = main._run([str(argument) for argument in arguments])
-        return int(code), capsys.readouterr().err
-
-    return command
 
 
 @pytest.fixture
@@ -74,7 +62,7 @@ RECORD_BYTES = len(record(0))
 @pytest.mark.parametrize("options", [[], ["--keep-originals"]], ids=["", "originals"])
 @pytest.mark.parametrize("offset", [0, 100, 3_000_000], ids=["the first byte", "the first packet", "the middle"])
 def test_a_disk_that_cannot_be_read(
-    tmp_path: Path, run: Run, bad_sector: Callable[[int | None], None], options: list[str], offset: int
+    tmp_path: Path, invoke: Run, bad_sector: Callable[[int | None], None], options: list[str], offset: int
 ) -> None:
     """The file is named, with the byte; what was read of it counts, the others are in, and it is read in full when the disk can be."""
     folder, place = tmp_path / "in", tmp_path / "warehouse"
@@ -86,7 +74,7 @@ def test_a_disk_that_cannot_be_read(
     partly = {"a.pcap": 10, "c.pcap": 30} | ({"b.pcap": readable} if readable else {})
     bad_sector(offset)
     for _ in range(2):
-        code, talk = run("ingest", "-w", place, *options, folder)
+        code, talk = invoke("ingest", "-w", place, *options, folder)
         assert code == ExitCode.UNREAD
         assert talk == f"caphouse: {folder / 'b.pcap'}: reading failed: Input/output error at byte {offset:,}\n"
         assert packets_by_file(place) == partly, "twice read, counted once"
@@ -98,33 +86,33 @@ def test_a_disk_that_cannot_be_read(
         assert not verify(Warehouse.open(place)).damaged
     bad_sector(None)
     for _ in range(2):
-        assert run("ingest", "-w", place, *options, folder) == (ExitCode.FINE, "")
+        assert invoke("ingest", "-w", place, *options, folder) == (ExitCode.FINE, "")
         assert packets_by_file(place) == packets
     assert captures(place)["b.pcap"]["status"] == "complete"
     assert not verify(Warehouse.open(place)).damaged
     bad_sector(offset)
     os.utime(folder / "b.pcap")
-    assert run("ingest", "-w", place, *options, folder)[0] == ExitCode.UNREAD
+    assert invoke("ingest", "-w", place, *options, folder)[0] == ExitCode.UNREAD
     assert packets_by_file(place) == packets, "a part takes nothing away from the whole, nor is it added"
 
 
-def test_reading_again_from_a_disk_that_cannot_be_read(tmp_path: Path, run: Run, bad_sector: Callable[[int | None], None]) -> None:
+def test_reading_again_from_a_disk_that_cannot_be_read(tmp_path: Path, invoke: Run, bad_sector: Callable[[int | None], None]) -> None:
     """The earlier rows stay, those of all of it and those of a part."""
     place = tmp_path / "warehouse"
     (tmp_path / "b.pcap").write_bytes(pcap(0, 1000))
     for offset in (None, 50_000):
         bad_sector(offset)
-        run("ingest", "-w", place / str(offset), tmp_path / "b.pcap")
+        invoke("ingest", "-w", place / str(offset), tmp_path / "b.pcap")
         before = captures(place / str(offset))
         bad_sector(50_000)
-        code, talk = run("reingest", "-w", place / str(offset), "--all")
+        code, talk = invoke("reingest", "-w", place / str(offset), "--all")
         assert code == ExitCode.UNREAD
         assert talk == f"caphouse: {tmp_path / 'b.pcap'}: reading failed: Input/output error at byte 50,000\n"
         assert captures(place / str(offset)) == before
 
 
 def test_a_defect_in_a_file_that_cannot_be_read(
-    tmp_path: Path, run: Run, bad_sector: Callable[[int | None], None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, invoke: Run, bad_sector: Callable[[int | None], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is said to be its content."""
     place = tmp_path / "warehouse"
@@ -132,7 +120,7 @@ def test_a_defect_in_a_file_that_cannot_be_read(
     bad_sector(50_000)
     with monkeypatch.context() as patch:
         patch.setattr("caphouse.ingest.pipeline.ingest_content", lambda *_, **__: 1 // 0)
-        code, talk = run("ingest", "-w", place, tmp_path / "b.pcap")
+        code, talk = invoke("ingest", "-w", place, tmp_path / "b.pcap")
     assert code == ExitCode.UNREAD
     assert "a defect of caphouse" in talk
     assert captures(place) == {}
@@ -154,7 +142,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @pytest.mark.parametrize("back", [2.0, 400 * DAY_SECONDS], ids=["two seconds", "a year and more"])
 def test_the_clock_is_set_back_between_ingests(
-    tmp_path: Path, run: Run, clock: Callable[[float], None], back: float, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, invoke: Run, clock: Callable[[float], None], back: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Commits, files that grow and that are read again, and compaction count the same."""
     folder, place = tmp_path / "in", tmp_path / "warehouse"
@@ -166,27 +154,27 @@ def test_the_clock_is_set_back_between_ingests(
 
     write("a.pcap", pcap(0, 100))
     write("x.pcap", pcap(1000, 1010) + record(1010)[:30])
-    assert run("ingest", "-w", place, folder)[0] == ExitCode.UNREAD, "half a record"
+    assert invoke("ingest", "-w", place, folder)[0] == ExitCode.UNREAD, "half a record"
     first = captures(place)
     clock(-back)
     write("b.pcap", pcap(200, 250))
     write("x.pcap", pcap(1000, 1100))
-    assert run("ingest", "-w", place, folder) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", place, folder) == (ExitCode.FINE, "")
     second = captures(place)
     expected = {"a.pcap": 100, "b.pcap": 50, "x.pcap": 100}
     assert packets_by_file(place) == expected
     assert second["b.pcap"]["ingested_ns"] < first["a.pcap"]["ingested_ns"], "the clock was not set back"
     assert second["x.pcap"]["status"] == "complete"
     assert second["a.pcap"]["ingest_id"] == first["a.pcap"]["ingest_id"]
-    assert run("ingest", "-w", place, folder) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", place, folder) == (ExitCode.FINE, "")
     assert captures(place) == second, "all was there"
     monkeypatch.setattr(compaction, "GRACE_SECONDS", -1)
     for command in ("compact", "vacuum"):
-        assert run(command, "-w", place)[0] == ExitCode.FINE
+        assert invoke(command, "-w", place)[0] == ExitCode.FINE
         assert packets_by_file(place) == expected
     clock(-2 * back)
     write("c.pcap", pcap(300, 305))
-    assert run("ingest", "-w", place, folder) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", place, folder) == (ExitCode.FINE, "")
     clock(0)
     vacuum(Warehouse.open(place))
     assert packets_by_file(place) == expected | {"c.pcap": 5}
@@ -218,7 +206,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 @pytest.mark.skipif(shutil.which("editcap") is None, reason="editcap is not installed")
 @pytest.mark.parametrize("size", [4, 256, 768], ids=["for nothing", "for a part of the copy", "for a part of what is converted"])
 def test_no_room_for_a_conversion(
-    tmp_path: Path, run: Run, room: Callable[[int], Path], size: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, invoke: Run, room: Callable[[int], Path], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The capture is not taken for what editcap could write of it; the others are in, and it is read when there is room."""
     source, folder, place = tmp_path / "in.pcap", tmp_path / "in", tmp_path / "warehouse"
@@ -228,7 +216,7 @@ def test_no_room_for_a_conversion(
     assert (folder / "a.tr1").stat().st_size > 512 << 10
     (folder / "b.pcap").write_bytes(pcap(5000, 5010))
     small = room(size)
-    code, talk = run("ingest", "-w", place, folder)
+    code, talk = invoke("ingest", "-w", place, folder)
     assert not list(small.iterdir())
     assert code == ExitCode.UNREAD
     assert talk.count("\n") == 1
@@ -236,16 +224,16 @@ def test_no_room_for_a_conversion(
     assert "no space left" in talk.lower()
     assert packets_by_file(place) == {"b.pcap": 10}
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert run("ingest", "-w", place, folder)[0] == ExitCode.FINE
+    assert invoke("ingest", "-w", place, folder)[0] == ExitCode.FINE
     assert packets_by_file(place) == {"a.tr1": 3000, "b.pcap": 10}
 
 
-def test_originals_need_no_room_for_temporary_files(tmp_path: Path, run: Run, room: Callable[[int], Path]) -> None:
+def test_originals_need_no_room_for_temporary_files(tmp_path: Path, invoke: Run, room: Callable[[int], Path]) -> None:
     """On this machine they are packed into the warehouse."""
     place, path = tmp_path / "warehouse", tmp_path / "a.pcap"
     path.write_bytes(HEADER + b"".join(record(number) for number in range(5000)))
     (room(4) / "full").write_bytes(bytes(4096))
-    assert run("ingest", "-w", place, "--keep-originals", path) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", place, "--keep-originals", path) == (ExitCode.FINE, "")
     assert packets_by_file(place) == {"a.pcap": 5000}
     assert not verify(Warehouse.open(place)).damaged
 

@@ -10,18 +10,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import http_proxy
 import object_storage
 import pytest
+from commands import Run
 from http_proxy import Fault, Proxy
 from synthetic_warehouse import live
 from warehouse_rows import captures
 from written_captures import HEADER, pcap, record
 
-from caphouse.cli import main
 from caphouse.cli.options import ExitCode
 from caphouse.queries.engine import Session
 from caphouse.warehouse import locations, originals
@@ -37,18 +37,6 @@ OF_THE_PLACE = {"ingest_id", "source_uri", "modified_ns", "ingested_ns"}
 """Columns of `captures` that differ from one place to another."""
 
 PROGRAM = "import sys; from caphouse.cli.main import main; main(sys.argv[1:])"
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process; gives its exit code and what it said."""
-
-    def command(*arguments: object) -> tuple[int, str]:
-        code = main._run([str(argument) for argument in arguments])
-        return int(code), capsys.readouterr().err
-
-    return command
 
 
 def run_apart(*arguments: object) -> tuple[int, str]:
@@ -89,7 +77,7 @@ def contents(warehouse: Warehouse) -> dict[str, list[str]]:
     return found
 
 
-def test_a_container_of_network_watcher_by_one_command(tmp_path: Path, box: Location, run: Run) -> None:
+def test_a_container_of_network_watcher_by_one_command(tmp_path: Path, box: Location, invoke: Run) -> None:
     """Virtual machines and all forms of scale sets, with an exported session beside one of them."""
     logs = tmp_path / "network-watcher-logs"
     shutil.copytree(SAMPLES, logs)
@@ -107,8 +95,8 @@ def test_a_container_of_network_watcher_by_one_command(tmp_path: Path, box: Loca
     for path in files:
         put(container.join(*path.relative_to(logs).parts), path.read_bytes())
     there, here = box.join("warehouse"), tmp_path / "warehouse"
-    assert run("ingest", "-w", there, container) == (ExitCode.FINE, "")
-    assert run("ingest", "-w", here, logs) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", there, container) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", here, logs) == (ExitCode.FINE, "")
     remote, local = Warehouse.open(there), Warehouse.open(here)
     assert contents(remote) == contents(local)
     rows = {(row["host"], row["vm"], row["resource_group"], row["subscription_id"]) for row in captures(remote).values()}
@@ -120,21 +108,21 @@ def test_a_container_of_network_watcher_by_one_command(tmp_path: Path, box: Loca
     assert (row["capture_filter"], dict(row["tags"]), row["packets"]) == ("tcp", {"stop_reason": "TimeExceeded"}, 7)
     assert remote.snapshot().captures.num_rows == len(files) - 1
     assert {row["source_uri"] for row in captures(remote).values()} <= {entry.location.uri for entry in container.entries()}
-    assert run("ingest", "-w", there, container) == (ExitCode.FINE, "")
+    assert invoke("ingest", "-w", there, container) == (ExitCode.FINE, "")
     assert contents(remote) == contents(local), "nothing is added by a second time"
 
 
-def test_captures_that_grow_are_kept_and_are_read_again(box: Location, run: Run) -> None:
+def test_captures_that_grow_are_kept_and_are_read_again(box: Location, invoke: Run) -> None:
     """A blob that has grown replaces its beginning; packets of two captures of one host count once where that is asked for."""
     place, folder = box.join("warehouse"), box.join("in")
     put(folder.join("a.cap"), pcap(0, 20)[:-7])
     put(folder.join("b.cap"), pcap(15, 40))
     ingest = ("ingest", "-w", place, "--host", "web", "--keep-originals", folder)
-    assert run(*ingest)[0] == ExitCode.UNREAD, "half a record"
+    assert invoke(*ingest)[0] == ExitCode.UNREAD, "half a record"
     warehouse = Warehouse.open(place)
     assert packets(warehouse) == {"a.cap": 19, "b.cap": 25}
     put(folder.join("a.cap"), pcap(0, 30))
-    assert run(*ingest) == (ExitCode.FINE, "")
+    assert invoke(*ingest) == (ExitCode.FINE, "")
     before = captures(warehouse)
     assert packets(warehouse) == {"a.cap": 30, "b.cap": 25}
     assert {capture_id for capture_id, _ in originals.kept(warehouse.root)} == {row["capture_id"] for row in before.values()}
@@ -145,7 +133,7 @@ def test_captures_that_grow_are_kept_and_are_read_again(box: Location, run: Run)
             assert sum(row[columns.index("packets")] for row in rows) == count
     for name in ("a.cap", "b.cap"):
         folder.join(name).delete()
-    assert run("reingest", "-w", place, "--all") == (ExitCode.FINE, "")
+    assert invoke("reingest", "-w", place, "--all") == (ExitCode.FINE, "")
     after = captures(warehouse)
     assert packets(warehouse) == {"a.cap": 30, "b.cap": 25}
     assert all(after[name]["ingest_id"] != before[name]["ingest_id"] for name in before)
