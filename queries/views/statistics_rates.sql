@@ -55,32 +55,9 @@ ranges as (
     from packet_lengths
 ),
 
-counted as (
+sides as (
     select
         ingest_id,
-        'ipv4_hosts' as statistic,
-        cast(null as varchar) as direction,
-        src_ip as item,
-        ipv4_layers as packets,
-        frame_number,
-        at_ms
-    from timed
-    where ipv4_layers > 0
-    union all
-    select
-        ingest_id,
-        'ipv4_hosts' as statistic,
-        cast(null as varchar) as direction,
-        dst_ip as item,
-        ipv4_layers as packets,
-        frame_number,
-        at_ms
-    from timed
-    where ipv4_layers > 0
-    union all
-    select
-        ingest_id,
-        'ipv4_src_dst' as statistic,
         'source' as direction,
         src_ip as item,
         ipv4_layers as packets,
@@ -91,7 +68,6 @@ counted as (
     union all
     select
         ingest_id,
-        'ipv4_src_dst' as statistic,
         'destination' as direction,
         dst_ip as item,
         ipv4_layers as packets,
@@ -99,6 +75,28 @@ counted as (
         at_ms
     from timed
     where ipv4_layers > 0
+),
+
+counted as (
+    select
+        ingest_id,
+        'ipv4_src_dst' as statistic,
+        direction,
+        item,
+        packets,
+        frame_number,
+        at_ms
+    from sides
+    union all
+    select
+        ingest_id,
+        'ipv4_hosts' as statistic,
+        cast(null as varchar) as direction,
+        item,
+        packets,
+        frame_number,
+        at_ms
+    from sides
     union all
     select
         ingest_id,
