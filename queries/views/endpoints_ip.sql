@@ -5,7 +5,7 @@ One row per capture and address. A packet counts for both its ends, in a tunnel 
 the header inside an ICMP error does not count. `ip_version` tells Wireshark's two lists apart.
 """
 compare = "-q -z endpoints,ip (and -z endpoints,ipv6)"
-needs = ["_headers", "captures"]
+needs = ["_ends", "captures"]
 [columns]
 ip_version = "4 or 6."
 ip = "The address."
@@ -16,27 +16,7 @@ tx_bytes = { doc = "Bytes on the wire sent.", unit = "bytes" }
 rx_packets = { doc = "Packets received.", unit = "packets" }
 rx_bytes = { doc = "Bytes on the wire received.", unit = "bytes" }
 --- */
-with ends as (
-    select
-        ingest_id,
-        first_ip as ip,
-        packets_from_first as tx_packets,
-        bytes_from_first as tx_bytes,
-        packets_to_first as rx_packets,
-        bytes_to_first as rx_bytes
-    from _headers
-    union all
-    select
-        ingest_id,
-        other_ip as ip,
-        packets_to_first as tx_packets,
-        bytes_to_first as tx_bytes,
-        packets_from_first as rx_packets,
-        bytes_from_first as rx_bytes
-    from _headers
-),
-
-counted as (
+with counted as (
     select
         ingest_id,
         ip,
@@ -44,7 +24,7 @@ counted as (
         cast(sum(tx_bytes) as bigint) as tx_bytes,
         cast(sum(rx_packets) as bigint) as rx_packets,
         cast(sum(rx_bytes) as bigint) as rx_bytes
-    from ends
+    from _ends
     group by ingest_id, ip
 )
 

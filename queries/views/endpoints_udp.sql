@@ -5,7 +5,7 @@ One row per capture, address and UDP port. A packet counts for both its ends, in
 the header inside an ICMP error does not count.
 """
 compare = "-q -z endpoints,udp"
-needs = ["_headers", "captures"]
+needs = ["_ends", "captures"]
 [columns]
 ip = "The address."
 port = "The port."
@@ -16,41 +16,18 @@ tx_bytes = { doc = "Bytes on the wire sent.", unit = "bytes" }
 rx_packets = { doc = "Packets received.", unit = "packets" }
 rx_bytes = { doc = "Bytes on the wire received.", unit = "bytes" }
 --- */
-with ends as (
-    select
-        ingest_id,
-        first_ip as ip,
-        first_udp_port as port,
-        packets_from_first as tx_packets,
-        bytes_from_first as tx_bytes,
-        packets_to_first as rx_packets,
-        bytes_to_first as rx_bytes
-    from _headers
-    where first_udp_port is not null
-    union all
-    select
-        ingest_id,
-        other_ip as ip,
-        other_udp_port as port,
-        packets_to_first as tx_packets,
-        bytes_to_first as tx_bytes,
-        packets_from_first as rx_packets,
-        bytes_from_first as rx_bytes
-    from _headers
-    where first_udp_port is not null
-),
-
-counted as (
+with counted as (
     select
         ingest_id,
         ip,
-        port,
+        udp_port as port,
         cast(sum(tx_packets) as bigint) as tx_packets,
         cast(sum(tx_bytes) as bigint) as tx_bytes,
         cast(sum(rx_packets) as bigint) as rx_packets,
         cast(sum(rx_bytes) as bigint) as rx_bytes
-    from ends
-    group by ingest_id, ip, port
+    from _ends
+    where udp_port is not null
+    group by ingest_id, ip, udp_port
 )
 
 select
