@@ -591,19 +591,20 @@ class Warehouse:
 
     def _prepare(self, name: str) -> bool:
         """Before the first write: create the table, or its columns, when declared after the warehouse was made; whether that was so."""
+        if name in self._ready:
+            return False
         table = BY_NAME[name]
-        changed = False
         for _ in self.attempts():
-            if name in self._ready:
-                break
             try:
                 changed = delta.add_missing_columns(self._table(name), table)
-                self._ready.add(name)
             except WarehouseNotFound:
                 delta.create(self.root, table, {FORMAT_KEY: str(FORMAT)})
             except CommitFailedError:
                 continue  # another process does the same
-        return changed
+            else:
+                self._ready.add(name)
+                return changed
+        raise AssertionError("unreachable: attempts raises")
 
 
 def actions_of(dt: DeltaTable) -> Columns:
