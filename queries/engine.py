@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,6 @@ import duckdb
 
 from ..warehouse.errors import UsageError
 from ..warehouse.locations import Location
-from ..warehouse.store import Warehouse
 from . import catalog, relations
 from .definitions import EVERYTHING, Definitions, Snapshot
 from .scope import Scope
@@ -46,12 +46,8 @@ class Source(Protocol):
         ...
 
 
-def connect(spill: str | None = None) -> duckdb.DuckDBPyConnection:
-    """Opens an empty DuckDB in memory that fetches nothing and sees no Python variable.
-
-    Args:
-        spill: Folder for what does not fit into memory; None for nothing that may not fit.
-    """
+def connect() -> duckdb.DuckDBPyConnection:
+    """Opens an empty DuckDB in memory that fetches nothing, writes nothing and sees no Python variable."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -59,7 +55,7 @@ def connect(spill: str | None = None) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-            "temp_directory": spill or "",
+            "temp_directory": "",
         },
     )
     connection.execute("set global TimeZone = 'UTC'")
@@ -76,12 +72,16 @@ class Session:
         sandbox: Directory or URI outside which `connection` may read no file and no network, and where `sql` takes SELECT only;
             None for no sandbox.
         scope: What `sql` and `connection` see of the warehouse; without one, all of it. Reports have scopes of their own.
+        unused: A DuckDB of `connect` to begin with, where one was opened already.
     """
 
-    def __init__(self, warehouse: Source, *, sandbox: str | None = None, scope: Scope = EVERYTHING) -> None:
+    def __init__(
+        self, warehouse: Source, *, sandbox: str | None = None, scope: Scope = EVERYTHING, unused: duckdb.DuckDBPyConnection | None = None
+    ) -> None:
         self._warehouse = warehouse
         self._sandbox = sandbox
         self._scope = scope
+        self._unused = unused
         self._snapshot = warehouse.snapshot()
 
     def __enter__(self) -> Self:
@@ -96,6 +96,9 @@ class Session:
             held = self.__dict__.pop(name, None)
             if held is not None:
                 (held[0] if name == "_free" else held).close()
+        if self._unused is not None:
+            self._unused.close()
+            self._unused = None
         if "_spill" in self.__dict__:
             self.__dict__.pop("_spill")[1]()
 
@@ -115,7 +118,8 @@ class Session:
         return self._connect()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        connection = connect(self._spill[0])
+        connection, self._unused = self._unused or connect(), None
+        connection.execute(f"set temp_directory = {relations.quoted(self._spill[0])}")
         if not self._warehouse.root.is_local:
             from . import remote_files
 
@@ -269,5 +273,11 @@ def open_session(location: str | Path, *, sandbox: bool = False, scope: Scope = 
         WarehouseNotFound: There is none.
         WarehouseError: It cannot be used.
     """
-    warehouse = Warehouse.open(location)
-    return Session(warehouse, sandbox=warehouse.root.file_uri if sandbox else None, scope=scope)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # DuckDB takes as long to begin with as the log takes to be loaded and read.
+        connecting = pool.submit(connect)
+        from ..warehouse.store import Warehouse
+
+        warehouse = Warehouse.open(location)
+        sandboxed = warehouse.root.file_uri if sandbox else None
+        return Session(warehouse, sandbox=sandboxed, scope=scope, unused=connecting.result())

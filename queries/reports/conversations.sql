@@ -71,17 +71,22 @@ candidates as materialized (
     where clients.bytes >= enough.bytes
 ),
 
+their_talks as materialized (
+    select t.*
+    from talks as t
+    inner join candidates as c on t.client_ip = c.client_ip
+),
+
 -- Sums of bytes tell what is listed, and all else is counted for that alone.
 sums as (
     select
-        t.client_ip,
-        t.server_ip,
-        t.protocol,
-        t.server_port,
-        sum(t.bytes_to_server + t.bytes_to_client) as bytes
-    from talks as t
-    inner join candidates as c on t.client_ip = c.client_ip
-    group by t.client_ip, t.server_ip, t.protocol, t.server_port
+        client_ip,
+        server_ip,
+        protocol,
+        server_port,
+        sum(bytes_to_server + bytes_to_client) as bytes
+    from their_talks
+    group by client_ip, server_ip, protocol, server_port
 ),
 
 listed as materialized (
@@ -104,7 +109,7 @@ select
     cast(sum(t.bytes_to_client) as bigint) as bytes_to_client,
     min(t.first_ts) as first_seen,
     max(t.last_ts) as last_seen
-from talks as t
+from their_talks as t
 inner join listed as l
     on
         t.client_ip = l.client_ip
