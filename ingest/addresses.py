@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.texts import take
 from .columns import AddressTable, Int32
 from .keys import KeyTable
 
@@ -37,7 +38,7 @@ class AddressBook:
         """
         numbers, added = self._keys.number(table.high.view(np.int64), table.low.view(np.int64), table.family.astype(np.int64))
         if len(added):
-            self._texts.append(table.text.take(pa.array(added)))
+            self._texts.append(take(table.text, added))
         return np.append(numbers, np.int32(-1))
 
     @property
@@ -50,7 +51,8 @@ class AddressBook:
     def to_arrow(self) -> pa.Table:
         """The rows of `addresses` without `ingest_id`: ip, family, hex."""
         high, low, family = (word.array for word in self._keys.words)
-        return pa.table({"ip": self.text, "family": pa.array(family.astype(np.int16)), "hex": _hex(high, low)})
+        every = pa.DictionaryArray.from_arrays(np.arange(len(self), dtype=np.int32), self.text)
+        return pa.table({"ip": every, "family": pa.array(family.astype(np.int16)), "hex": _hex(high, low)})
 
 
 def _hex(high: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> pa.Array:

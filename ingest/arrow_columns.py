@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.texts import take
 from .columns import Int64
 from .formats.base import NO_TIME
 from .keys import group
@@ -35,7 +36,7 @@ def texts_or_null(numbers: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
     occurring, first = group(numbers[present].astype(np.int64))
     codes = np.zeros(len(numbers), dtype=np.int32)
     codes[present] = occurring
-    dictionary = texts.take(pa.array(numbers[present[first]].astype(np.int64)))
+    dictionary = take(texts, numbers[present[first]])
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=numbers < 0), dictionary)
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from ..warehouse.schema import Table
 from ..warehouse.tables import FLOW_MINUTES, FLOWS, INGEST_ID
+from ..warehouse.texts import take
 from .applications import SOURCES as LABEL_SOURCES
 from .arrow_columns import ROWS_AT_ONCE, named, numbers_or_null, texts_or_null, times_or_null
 from .columns import Bool, Columns, Int32, Int64
@@ -254,11 +255,13 @@ class Flows:
         values: dict[str, pa.Array] = {}
         (low, high), (low_port, high_port) = _halves(ends[header]), _halves(ports[header])
         for side, swap in (("client", turned[flow]), ("server", ~turned[flow])):
-            values[f"{side}_ip"] = addresses.take(pa.array(np.where(swap, high, low)))
+            values[f"{side}_ip"] = take(addresses, np.where(swap, high, low))
             values[f"{side}_udp_port"] = numbers_or_null(np.where(swap, high_port, low_port) - 1, pa.int32())
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         records = pa.StructArray.from_arrays([values[field.name] for field in kind.value_type], fields=list(kind.value_type))
-        return pa.ListArray.from_arrays(pa.array(offsets), records, type=kind, mask=pa.array(lengths == 0))
+        # `ListArray.from_arrays` with a mask would load Arrow's functions, see `warehouse.texts`.
+        validity = pa.py_buffer(np.packbits(lengths > 0, bitorder="little"))
+        return pa.Array.from_buffers(kind, len(lengths), [validity, pa.py_buffer(offsets)], children=[records])
 
     def _quoted(self, peer_key: Int64, in_error: Int64) -> tuple[Int64, Int64, Int64]:
         """Protocol and ports of the packets that ICMP errors are about, -1 elsewhere."""

@@ -221,10 +221,12 @@ def ingest_sources(
 
 def _compact(warehouse: Warehouse, report: IngestReport, files: int) -> None:
     """Merge small files when there are many, `files` of them new. What was ingested is in whatever comes of it."""
-    from ..warehouse.compaction import compact, is_due
+    from ..warehouse.due import is_due
 
     try:
         if is_due(warehouse, files):
+            from ..warehouse.compaction import compact
+
             report.compacted = compact(warehouse)
     except WarehouseError as error:
         report.trouble = str(error)

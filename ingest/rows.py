@@ -12,6 +12,7 @@ from ..warehouse.tables import PACKETS
 from .columns import Columns
 from .formats.base import LARGEST_FRAME_LENGTH, NO_TIME
 from .formats.link_types import link_type_name
+from .keys import group
 from .paths import Paths
 
 Int32 = npt.NDArray[np.int32]
@@ -104,17 +105,18 @@ def _text(indexes: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
 
 
 def _link_types(link_types: Int32) -> pa.Array:
-    encoded = pa.array(link_types).dictionary_encode()
-    names = pa.array([link_type_name(number) for number in encoded.dictionary.to_pylist()], pa.string())
-    return pa.DictionaryArray.from_arrays(encoded.indices, names, safe=False)
+    codes, first = group(link_types)
+    names = pa.array([link_type_name(number) for number in link_types[first].tolist()], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes), names, safe=False)
 
 
 def _protocols(path: Int32, application: npt.NDArray[np.int16], names: list[str], paths: Paths) -> pa.Array:
     """The packets' paths with the application, where there is one, as last item."""
     width = len(names) + 1
-    encoded = pa.array(path.astype(np.int64) * width + (application + np.int64(1))).dictionary_encode()
+    numbers = path.astype(np.int64) * width + (application + np.int64(1))
+    codes, first = group(numbers)
     texts = []
-    for code in encoded.dictionary.to_pylist():
+    for code in numbers[first].tolist():
         number, label = divmod(code, width)
         texts.append(f"{paths.texts[number]}:{names[label - 1]}" if label else paths.texts[number])
-    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(texts, pa.string()), safe=False)
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(texts, pa.string()), safe=False)

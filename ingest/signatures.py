@@ -162,13 +162,10 @@ class _Filter:
 
     def _tables(self, columns: list[Bool]) -> list[Bits]:
         """One uint64 table for every 64 signatures: bit k of an entry says what the k-th column says there."""
-        tables: list[Bits] = []
-        for word in self._words:
-            bits = np.zeros((len(columns[0]), 64), dtype=np.bool_)
-            for number, column in enumerate(columns[word : word + 64]):
-                bits[:, number] = column
-            tables.append(np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel().astype(np.uint64, copy=False))
-        return tables
+        bits = np.zeros((len(columns[0]), 64 * len(self._words)), dtype=np.bool_)
+        bits[:, : len(columns)] = np.stack(columns, axis=1)
+        words = np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+        return [np.ascontiguousarray(words[:, word]) for word in range(len(self._words))]
 
     def matches(self, payloads: Payloads, src: Int64, dst: Int64) -> Iterator[tuple[_Test, Int64, Bool]]:
         """Test after test: the rows of the payloads (int64[k]) that match it, and which of them are on a port of the protocol.
@@ -254,12 +251,15 @@ def _allowed_bytes(signature: Signature) -> Bool:
     allowed = np.ones((_FILTER_BYTES, 256), dtype=np.bool_)
     values = np.arange(256, dtype=np.uint8)
     for patterns in signature.conditions:
-        for place in range(_FILTER_BYTES):
-            if all(pattern.at <= place < pattern.end for pattern in patterns):
-                any_of = np.zeros(256, dtype=np.bool_)
-                for pattern in patterns:
-                    any_of |= (values & pattern.mask[place - pattern.at]) == pattern.value[place - pattern.at]
-                allowed[place] &= any_of
+        # Where one of the patterns says nothing, every value may be.
+        begin, end = max(pattern.at for pattern in patterns), min(min(pattern.end for pattern in patterns), _FILTER_BYTES)
+        any_of = np.zeros((max(end - begin, 0), 256), dtype=np.bool_)
+        for pattern in patterns:
+            mask, value = (
+                np.frombuffer(part, dtype=np.uint8)[begin - pattern.at : end - pattern.at, np.newaxis] for part in (pattern.mask, pattern.value)
+            )
+            any_of |= (values & mask) == value
+        allowed[begin : begin + len(any_of)] &= any_of
     return allowed
 
 

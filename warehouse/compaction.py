@@ -19,17 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .captures import select
+from .due import SMALL_BYTES
 from .errors import WarehouseError, reason
 from .locations import Location
 from .parquet import UNREADABLE, is_dictionary
 from .schema import Table
 from .snapshot import TIME_COLUMNS, Snapshot
-from .staging import FILE_BYTES, DataFile, StagedWriter, is_unharmed
+from .staging import DataFile, StagedWriter, is_unharmed
 from .store import Warehouse
 from .tables import BY_NAME, CAPTURES, PACKETS
-
-SMALL_BYTES = FILE_BYTES // 4
-"""A file below this size is worth being merged with others."""
 
 GRACE_SECONDS = 3600.0
 """Rows of attempts that do not count stay for so long: their ingest may be about to commit."""
@@ -62,33 +60,6 @@ class _Task:
     date: dt.date | None
     files: pa.Table
     drop: set[int] = field(default_factory=set)
-
-
-DUE_FILES = 500
-"""A compaction is due when it would leave so many files fewer: opening them takes a query about 0.1 s."""
-
-
-def is_due(warehouse: Warehouse, added: int = DUE_FILES) -> bool:
-    """Whether there are enough small files for a compaction to be worth its while.
-
-    Args:
-        warehouse: The warehouse.
-        added: Files that were added since it was looked at; with few files in all there is no need for another look.
-    """
-    before = warehouse.files_at_most()
-    if before is not None and before + added < DUE_FILES:
-        return False
-    return small_files(warehouse.snapshot()) >= DUE_FILES
-
-
-def small_files(snapshot: Snapshot) -> int:
-    """How many files fewer a compaction would leave: the measure of when it is due."""
-    saved = 0
-    for name, files in snapshot.actions.items():
-        if name != CAPTURES.name and files.num_rows:
-            small = files.filter(pc.less(files.column("size_bytes"), SMALL_BYTES))
-            saved += small.num_rows - len(set(small.column("partition.date").to_pylist()))
-    return saved
 
 
 def compact(

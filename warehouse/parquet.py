@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .schema import Encoding, Type
+from .texts import take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,9 @@ ROW_GROUP_ROWS = 64 << 10
 
 SMALL_DICTIONARY = 256
 """Values that a dictionary may have whether its row group uses them or not."""
+
+FEW_ROWS = 1 << 12
+"""Rows whose text is put into a dictionary without Arrow's functions, see `texts`: fewer take longer to be loaded for than to be done."""
 
 DICTIONARY_TYPE = pa.dictionary(pa.int32(), pa.string())
 
@@ -111,6 +114,8 @@ def _cast(values: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
                 for chunk in values.chunks
             ]
             return pa.chunked_array(chunks, to)
+        if len(values) <= FEW_ROWS:
+            return pa.chunked_array([pa.array(values.to_pylist(), to)])
         return values.cast(to.value_type).dictionary_encode()
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -138,16 +143,21 @@ def _compact(array: pa.DictionaryArray) -> pa.DictionaryArray:
         # Finding out which values are used costs more than a few spare ones.
         return array
     indices = array.indices
-    codes = indices.fill_null(0).to_numpy() if indices.null_count else indices.to_numpy()
+    validity, numbers = indices.buffers()
+    codes = np.frombuffer(numbers, dtype=np.int32)[indices.offset : indices.offset + len(indices)]
+    absent = None
+    if indices.null_count:
+        bits = np.frombuffer(validity, dtype=np.uint8)
+        absent = np.unpackbits(bits, bitorder="little")[indices.offset : indices.offset + len(indices)] == 0
+        codes = np.where(absent, 0, codes)  # whatever stood there
     used = np.zeros(len(dictionary), dtype=np.bool_)
-    used[indices.drop_null().to_numpy() if indices.null_count else codes] = True
+    used[codes if absent is None else codes[~absent]] = True
     if used.all():
         return array
     renumber = np.cumsum(used, dtype=np.int32) - np.int32(1)
     # -1 can only come out of the index 0 that stands for NULL, which the mask hides.
     compacted = np.maximum(renumber[codes], 0)
-    mask = indices.is_null().to_numpy(zero_copy_only=False) if indices.null_count else None
-    return pa.DictionaryArray.from_arrays(pa.array(compacted, mask=mask), pc.filter(dictionary, pa.array(used)))
+    return pa.DictionaryArray.from_arrays(pa.array(compacted, mask=absent), take(dictionary, np.flatnonzero(used)))
 
 
 class ParquetSink:

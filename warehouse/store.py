@@ -485,12 +485,14 @@ class Warehouse:
                 found = pq.ParquetFile(pa.BufferReader(source.readall())).read(use_threads=False)
         except UNREADABLE as error:
             raise WarehouseError(f"{location}: cannot be read: {reason(error)}.") from error
-        present = set(found.column_names)
-        columns = [
-            found.column(field.name) if field.name in present else pa.chunked_array([pa.nulls(found.num_rows, field.type)])
-            for field in CAPTURES.arrow_schema
-        ]
-        return pa.Table.from_arrays(columns, names=CAPTURES.arrow_schema.names).cast(CAPTURES.arrow_schema)
+        present = dict(zip(found.column_names, found.columns, strict=True))
+        columns = []
+        for field in CAPTURES.arrow_schema:
+            column = present.get(field.name, None)
+            if column is None:
+                column = pa.chunked_array([pa.nulls(found.num_rows, field.type)])
+            columns.append(column if column.type == field.type else column.cast(field.type))
+        return pa.Table.from_arrays(columns, schema=CAPTURES.arrow_schema)
 
     def _check_files(self, dt: DeltaTable, files: Iterable[DataFile]) -> None:
         """Refuse files that are gone, or may be going: a vacuum takes away what was written long ago and is no part of a table.

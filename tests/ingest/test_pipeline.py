@@ -16,7 +16,7 @@ from caphouse.ingest.columns import Columns
 from caphouse.ingest.decode import Decoder
 from caphouse.ingest.formats.base import PacketBatch
 from caphouse.ingest.pipeline import IngestReport, ingest
-from caphouse.warehouse import compaction
+from caphouse.warehouse import due
 from caphouse.warehouse.errors import WarehouseError
 from caphouse.warehouse.store import Warehouse
 
@@ -169,7 +169,7 @@ def test_a_defect_costs_one_capture(tmp_path: Path, warehouse: Warehouse, monkey
 
 
 def test_many_small_files_are_compacted_by_the_ingest_that_leaves_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "DUE_FILES", 10)
+    monkeypatch.setattr(due, "DUE_FILES", 10)
     warehouse = Warehouse.create(tmp_path / "warehouse")
     reports = []
     for number in range(4):
@@ -178,7 +178,7 @@ def test_many_small_files_are_compacted_by_the_ingest_that_leaves_them(tmp_path:
         reports.append(ingest(warehouse, [str(path)]))
     compacted = [bool(report.compacted) for report in reports]
     assert compacted == [False, False, True, False]
-    assert compaction.small_files(warehouse.snapshot()) < 10
+    assert due.small_files(warehouse.snapshot()) < 10
     assert warehouse_rows.packets_by_file(warehouse) == {f"{number}.pcap": 10 for number in range(4)}
     assert not ingest(warehouse, [str(tmp_path / "0.pcap")]).compacted
 
@@ -187,7 +187,7 @@ def test_a_compaction_that_fails_costs_no_ingest(tmp_path: Path, monkeypatch: py
     def fail(*_: object) -> bool:
         raise WarehouseError("the disk is full")
 
-    monkeypatch.setattr(compaction, "is_due", fail)
+    monkeypatch.setattr(due, "is_due", fail)
     (tmp_path / "a.pcap").write_bytes(written_captures.pcap(0, 10))
     report = ingest(Warehouse.create(tmp_path / "warehouse"), [str(tmp_path / "a.pcap")])
     assert (report.packets, report.failed, report.trouble) == (10, [], "the disk is full")

@@ -16,8 +16,9 @@ import pytest
 from deltalake import DeltaTable
 from synthetic_warehouse import DAY_NS, FIRST_DAY, Synthetic, capture, capture_id, ingest, live, stage
 
-from caphouse.warehouse import compaction, staging
-from caphouse.warehouse.compaction import compact, is_due, small_files
+from caphouse.warehouse import compaction, due, staging
+from caphouse.warehouse.compaction import compact
+from caphouse.warehouse.due import is_due, small_files
 from caphouse.warehouse.errors import UsageError, WarehouseConflict, WarehouseError
 from caphouse.warehouse.locations import Location
 from caphouse.warehouse.maintenance import export, find_captures, forget, prune, vacuum
@@ -52,11 +53,11 @@ def test_compaction_merges_and_changes_no_row(warehouse: Warehouse, monkeypatch:
     before, snapshot = contents(warehouse), warehouse.snapshot()
     assert small_files(snapshot) == 6 * 4, "six tables, two days, three files each"
     assert not is_due(warehouse)
-    monkeypatch.setattr(compaction, "DUE_FILES", 24)
+    monkeypatch.setattr(due, "DUE_FILES", 24)
     assert is_due(warehouse)
     with monkeypatch.context() as few:
-        few.setattr(compaction, "DUE_FILES", 38)
-        few.setattr(compaction, "small_files", lambda _: 38)
+        few.setattr(due, "DUE_FILES", 38)
+        few.setattr(due, "small_files", lambda _: 38)
         assert not is_due(warehouse, 1), "36 files and one more need no other look"
         assert is_due(warehouse, 2)
     results = compact(warehouse)

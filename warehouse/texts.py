@@ -1,0 +1,33 @@
+"""Arrow text by number, with NumPy alone.
+
+Arrow's own functions take 40 ms to be loaded, a tenth of what it takes to bring a small capture in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+def take(texts: pa.StringArray, rows: npt.NDArray[np.integer[Any]]) -> pa.StringArray:
+    """The texts at `rows` (integers[m], none negative) of an array without NULL.
+
+    Raises:
+        pa.ArrowInvalid: They have more than 2 GB together.
+    """
+    if not len(rows):
+        return texts.slice(0, 0)
+    _, offsets_buffer, data_buffer = texts.buffers()
+    offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[texts.offset :]
+    begins = offsets.take(rows).astype(np.int64)
+    lengths = offsets[1:].take(rows) - begins
+    ends = np.cumsum(lengths)
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise pa.ArrowInvalid("more text than one array can hold")
+    # Where each byte comes from: its own place, moved by what lies between the beginnings of its text here and there.
+    places = np.arange(ends[-1]) + np.repeat(begins - (ends - lengths), lengths)
+    data = np.frombuffer(data_buffer, dtype=np.uint8).take(places) if ends[-1] else np.zeros(0, dtype=np.uint8)
+    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(np.append(0, ends).astype(np.int32)), pa.py_buffer(data))
