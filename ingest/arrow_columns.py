@@ -14,7 +14,7 @@ from .columns import Int64
 from .formats.base import NO_TIME
 from .keys import group
 
-ROWS_AT_ONCE = 1 << 17
+ROWS_AT_ONCE = 1 << 16
 """Rows of conversations that are made at a time, so that a capture of millions does not need them all in memory."""
 
 

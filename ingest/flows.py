@@ -28,6 +28,7 @@ from .formats.link_types import link_type_name
 from .keys import KeyTable
 from .lanes import COUNTERS, KIND_BITS, NO_MINUTE, TCP_STREAM, TRANSPORTS, UDP_LITE_STREAM, Lanes, unpack_context, unpack_quoted
 from .peers import Peers, address, port
+from .resting import Resting
 from .roles import BY_FIRST, BY_PORT, ROLE_SOURCES, StreamRoles, by_port
 from .rollup import Rollup, Sums
 from .vectors import Vector
@@ -45,7 +46,7 @@ _PORT_BITS = 32
 class Flows:
     """The flows of one capture, over its batches in file order.
 
-    Costs about 70 bytes a flow, and 48 for each minute and direction in which it has packets.
+    Costs about 50 bytes a flow; what is read at the end only rests in a file.
 
     Args:
         known_ports: bool[65536], ports on which applications are known to serve: they tell client from server where no SYN does.
@@ -60,12 +61,11 @@ class Flows:
         self._keys = KeyTable(2)
         self._roles = StreamRoles()
         self._rollup = Rollup()
-        self._sender = Vector(np.int64)
-        """End that sent the first packet."""
-        self._receiver = Vector(np.int64)
-        self._first_ts_ns = Vector(np.int64)
+        self._first = Resting(dict.fromkeys(("sender", "receiver", "ts_ns", "frame"), np.int64))
+        """First packet of each flow: the ends that sent it and were to receive it, its time and its frame number."""
+        self._turned = Vector(np.bool_)
+        """Whether the first packet's sender is the second of the flow's peers."""
         self._last_ts_ns = Vector(np.int64)
-        self._first_frame = Vector(np.int64)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -92,13 +92,9 @@ class Flows:
         self._last_ts_ns.grow(len(self._keys))[flows[order]] = columns.ts_ns[lanes.last[order]]
         syn_lanes = lanes.number[lanes.syns]
         self._roles.update(stream[syn_lanes], peers.turned[syn_lanes], columns.tcp_flags[lanes.syns])
-        backward = peers.turned ^ self._is_turned(flows)
+        backward = peers.turned ^ self._turned.array[flows]
         self._rollup.add(flows, lanes.minute, backward, lanes.counts)
         return flows
-
-    def _is_turned(self, flows: Int32) -> Bool:
-        """Whether the first packet's sender is the second of the flow's peers."""
-        return self._sender.array[flows] > self._receiver.array[flows]
 
     def _peer_keys(self, lanes: Lanes, peers: Peers, stream: Int32) -> Int64:
         """Number of each lane's stream, else of its pair of peers, and below it which of these it is."""
@@ -143,10 +139,12 @@ class Flows:
     def _note_first(self, columns: Columns, lanes: Lanes, peers: Peers, added: Int64) -> None:
         low, high, turned = peers.low[lanes.pair[added]], peers.high[lanes.pair[added]], peers.turned[added]
         first = lanes.first[added]
-        self._sender.append(np.where(turned, high, low))
-        self._receiver.append(np.where(turned, low, high))
-        self._first_ts_ns.append(columns.ts_ns[first])
-        self._first_frame.append(columns.first_frame + first)
+        sender, receiver = np.where(turned, high, low), np.where(turned, low, high)
+        number = np.arange(len(self._turned), len(self._turned) + len(added))
+        self._turned.append(sender > receiver)
+        self._first.put(
+            number, {"sender": sender, "receiver": receiver, "ts_ns": columns.ts_ns[first], "frame": columns.first_frame + first}
+        )
 
     def finish(self, book: AddressBook, path_texts: list[str], labels: Labels) -> Iterator[tuple[pa.Table, pa.Table]]:
         """The rows of `flows` and `flow_minutes`, without `ingest_id`, for so many flows at a time.
@@ -156,22 +154,25 @@ class Flows:
             path_texts: Text of each protocol path, by its number.
             labels: The verdict on every flow.
         """
-        role_source, from_client = self._client_first()
-        sums = self._rollup.finish()
         for start in range(0, len(self), ROWS_AT_ONCE):
             part = slice(start, min(start + ROWS_AT_ONCE, len(self)))
-            totals, minutes = count_rows(sums.of_flows(part), from_client)
-            columns = totals | self._rows(part, from_client[part], path_texts, book.text)
+            flows = range(part.start, part.stop)
+            first = self._first.of(flows)
+            role_source, from_client = self._client_first(part, first)
+            totals, minutes = count_rows(self._rollup.of_flows(flows), from_client, start)
+            columns = totals | self._rows(part, first, from_client, path_texts, book.text)
             columns |= {
-                "role_source": texts_or_null(role_source[part], pa.array(ROLE_SOURCES, pa.string())),
+                "role_source": texts_or_null(role_source, pa.array(ROLE_SOURCES, pa.string())),
                 "application": texts_or_null(labels.application[part], pa.array(labels.names, pa.string())),
                 "application_source": texts_or_null(labels.source[part], pa.array(LABEL_SOURCES, pa.string())),
             }
             yield _in_order(columns, FLOWS), _in_order(minutes, FLOW_MINUTES)
 
-    def _rows(self, part: slice, from_client: Bool, path_texts: list[str], addresses: pa.Array) -> dict[str, pa.Array]:
+    def _rows(
+        self, part: slice, first: npt.NDArray[Any], from_client: Bool, path_texts: list[str], addresses: pa.Array
+    ) -> dict[str, pa.Array]:
         """What does not come of counting or of payload: columns of `flows`."""
-        sender, receiver = self._sender.array[part], self._receiver.array[part]
+        sender, receiver = first["sender"], first["receiver"]
         peer_key, around = (word.array[part] for word in self._keys.words)
         context = unpack_context(self._contexts.words[0].array[around >> 32])
         quoted_protocol, quoted_src, quoted_dst = self._quoted(peer_key, context["in_icmp_error"])
@@ -191,7 +192,7 @@ class Flows:
             "error_ip_protocol": quoted_protocol,
             "error_src_port": quoted_src,
             "error_dst_port": quoted_dst,
-            "first_frame": self._first_frame.array[part],
+            "first_frame": first["frame"],
         }
         ends = zip(("client", "server"), _sides(sender, receiver, from_client), _sides(near, far, from_client), strict=True)
         texts: dict[str, pa.Array] = {}
@@ -206,18 +207,18 @@ class Flows:
             "protocols": named(context["path"], path_texts.__getitem__),
             "transport": named(context["kind"], TRANSPORTS.__getitem__),
             "ip_headers": self._header_lists(outermost, (sender > receiver) == from_client, addresses),
-            "first_ts_ns": times_or_null(self._first_ts_ns.array[part]),
+            "first_ts_ns": times_or_null(first["ts_ns"]),
             "last_ts_ns": times_or_null(self._last_ts_ns.array[part]),
         }
 
-    def _client_first(self) -> tuple[npt.NDArray[np.int8], Bool]:
-        """How each flow's client is known (int8, of `ROLE_SOURCES`), and whether it sent the first packet."""
-        sender, receiver = self._sender.array, self._receiver.array
-        source = np.full(len(self), BY_FIRST, dtype=np.int8)
+    def _client_first(self, part: slice, first: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Bool]:
+        """How the client of each flow of a part is known (int8, of `ROLE_SOURCES`), and whether it sent the first packet."""
+        sender, receiver = first["sender"], first["receiver"]
+        source = np.full(len(first), BY_FIRST, dtype=np.int8)
         tells, from_client = by_port(port(sender), port(receiver), self._known_ports)
         source[tells] = BY_PORT
         from_client = from_client | ~tells
-        peer_key = self._keys.words[0].array
+        peer_key = self._keys.words[0].array[part]
         tcp = np.flatnonzero(peer_key & (1 << _STREAM_BITS) - 1 == _TCP)
         known_by, client = self._roles.client(peer_key[tcp] >> _STREAM_BITS)
         known = known_by >= 0
@@ -271,16 +272,17 @@ class Flows:
         return unpack_quoted(quoted)
 
 
-def count_rows(sums: Sums, from_client: Bool) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
+def count_rows(sums: Sums, from_client: Bool, start: int) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
     """The counters of `flows` and the columns of `flow_minutes`.
 
     Args:
         sums: Of flows without a gap.
-        from_client: Whether the client sent the first packet, by the number of the flow.
+        from_client: Whether the client sent the first packet, of each of the flows.
+        start: Number of the first flow.
     """
     begins = np.diff(sums.flow << 32 | sums.minute - NO_MINUTE, prepend=-1) != 0
     starts = np.flatnonzero(begins)
-    to_client = sums.backward == from_client[sums.flow]
+    to_client = sums.backward == from_client[sums.flow - start]
     # Two places a row of `flow_minutes`, one for each way.
     place = (np.cumsum(begins) - 1) * 2 + to_client
     flow, minute = sums.flow[starts], sums.minute[starts]

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from .columns import Bool, Columns, Int32, Int64
 from .formats.base import NO_TIME
 from .lanes import ACK, RST, SYN, Lanes
+from .resting import Resting
 from .vectors import Vector
 
 MOST_SYNS = 256
@@ -49,7 +50,6 @@ class TcpBatch:
 
 
 FIELDS: dict[str, type[np.generic]] = {
-    "stream": np.int32,
     "frame": np.int64,
     "ts_ns": np.int64,
     "side": np.bool_,
@@ -102,10 +102,10 @@ _COPIED = {
 
 
 class HandshakeLog:
-    """Handshake segments of one capture: about 60 bytes each, three of them for a plain handshake; and 50 bytes a stream."""
+    """Handshake segments of one capture, which rest in a file; 50 bytes a stream."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Vector[Any]] = {name: Vector(dtype) for name, dtype in FIELDS.items()}
+        self._kept = Resting(FIELDS)
         self._phase = Vector(np.int8, NOTHING)
         self._client = Vector(np.bool_)
         self._syn = Vector(np.int64)
@@ -126,14 +126,12 @@ class HandshakeLog:
         """SYNs and SYN/ACKs that were not kept, of streams with more than `MOST_SYNS`."""
 
     def parts(self, streams: int, at_once: int) -> Iterator[tuple[slice, dict[str, npt.NDArray[Any]]]]:
-        """What was kept of `streams` streams, so many at a time: their range, and `FIELDS` by stream and then in file order."""
-        stream = self._kept["stream"].array
-        order = np.lexsort((self._kept["frame"].array, stream))
-        starts = range(0, streams, at_once)
-        bounds = np.searchsorted(stream[order], [*starts, streams])
-        for start, first, end in zip(starts, bounds[:-1], bounds[1:], strict=True):
-            places = order[first:end]
-            yield slice(start, min(start + at_once, streams)), {name: vector.array[places] for name, vector in self._kept.items()}
+        """What was kept of `streams` streams, so many at a time: their range; `stream` and `FIELDS` by stream and then in file order."""
+        for start in range(0, streams, at_once):
+            part = slice(start, min(start + at_once, streams))
+            rows = self._kept.of(range(part.start, part.stop))
+            rows = rows.take(np.lexsort((rows["frame"], rows["owner"])))
+            yield part, {"stream": rows["owner"].astype(np.int32), **{name: np.ascontiguousarray(rows[name]) for name in FIELDS}}
 
     def update(self, batch: TcpBatch, streams: int) -> None:
         """Take the next batch; `streams` is the number of streams so far."""
@@ -153,13 +151,16 @@ class HandshakeLog:
         self._last_syn.array[batch.stream[batch.lanes.number[syns]]] = -1
 
     def _keep(self, batch: TcpBatch, places: Int64) -> None:
-        columns, kept, lane = batch.columns, self._kept, batch.lanes.number[places]
-        for name, column in _COPIED.items():
-            kept[name].append(getattr(columns, column)[places])
-        kept["stream"].append(batch.stream[lane])
-        kept["frame"].append(columns.first_frame + places)
-        kept["side"].append(batch.side[lane])
-        kept["length"].append(np.maximum(columns.payload_length[places], 0))
+        columns, lane = batch.columns, batch.lanes.number[places]
+        self._kept.put(
+            batch.stream[lane],
+            {
+                **{name: getattr(columns, column)[places] for name, column in _COPIED.items()},
+                "frame": columns.first_frame + places,
+                "side": batch.side[lane],
+                "length": np.maximum(columns.payload_length[places], 0),
+            },
+        )
 
     def _note_syns(self, batch: TcpBatch, syns: Int64) -> Int64:
         """Keep segments with SYN (given by stream and then in file order) and advance the phases; returns those that were kept."""

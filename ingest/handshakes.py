@@ -25,6 +25,7 @@ from .keys import KeyTable
 from .lanes import ACK, SYN, TCP_STREAM, Lanes
 from .peers import Peers, address, port
 from .plain_handshakes import PlainHandshakes
+from .resting import Resting
 from .vectors import Vector
 
 if TYPE_CHECKING:
@@ -35,15 +36,12 @@ SEEN_SYN = 1
 
 
 class Handshakes:
-    """The handshakes of one capture, over its batches in file order; about 270 bytes a stream with a plain handshake, 80 without any."""
+    """The handshakes of one capture, over its batches in file order; about 60 bytes a stream, and what rests in files."""
 
     def __init__(self) -> None:
         self._log = HandshakeLog()
-        self._low = Vector(np.int64)
-        self._high = Vector(np.int64)
-        """The two ends of each stream."""
-        self._first_ts_ns = Vector(np.int64)
-        self._flow = Vector(np.int32)
+        self._begun = Resting({"low": np.int64, "high": np.int64, "ts_ns": np.int64, "flow": np.int32})
+        """Of each stream: its two ends, its first packet's time, and its flow."""
         self._interface = Vector(np.int32)
         """Interface that saw the first packet."""
         self._completeness = Vector(np.uint8)
@@ -75,10 +73,10 @@ class Handshakes:
         highest = np.maximum.accumulate(np.maximum(stream[tcp], len(self) - 1))
         added = tcp[np.flatnonzero(np.diff(highest, prepend=len(self) - 1))]
         first, pair = lanes.first[added], lanes.pair[added]
-        self._low.append(peers.low[pair])
-        self._high.append(peers.high[pair])
-        self._first_ts_ns.append(columns.ts_ns[first])
-        self._flow.append(flow[added])
+        self._begun.put(
+            np.arange(len(self), len(self) + len(added)),
+            {"low": peers.low[pair], "high": peers.high[pair], "ts_ns": columns.ts_ns[first], "flow": flow[added]},
+        )
         self._interface.append(columns.interface_id[first])
         self._completeness.append(np.where(columns.tcp_flags[first] & (SYN | ACK) == SYN, SEEN_SYN, 0))
         self._interfaces.grow(len(self))
@@ -121,8 +119,9 @@ class Handshakes:
     def _columns(self, part: slice, records: Records, last_ts_ns: int | None) -> Records:
         """The columns of `handshakes` as numbers."""
         is_high = records["client_side"] == 1
-        client = np.where(is_high, self._high.array[part], self._low.array[part])
-        server = np.where(is_high, self._low.array[part], self._high.array[part])
+        begun = self._begun.of(range(part.start, part.stop))
+        client = np.where(is_high, begun["high"], begun["low"])
+        server = np.where(is_high, begun["low"], begun["high"])
         ends = {"client_ip": address(client), "client_port": port(client), "server_ip": address(server), "server_port": port(server)}
         durations = (records[name] for name in DURATIONS)
         last_ns = records["last_ns"]
@@ -130,8 +129,8 @@ class Handshakes:
             **records,
             **{name: np.where(records["client_side"] < 0, -1, numbers) for name, numbers in ends.items()},
             "tcp_stream": np.arange(part.start, part.stop),
-            "flow_id": self._flow.array[part],
-            "first_ts_ns": self._first_ts_ns.array[part],
+            "flow_id": begun["flow"],
+            "first_ts_ns": begun["ts_ns"],
             "clock_anomaly": np.any([(duration < 0) & (duration != NO_TIME) for duration in durations], axis=0),
             "interfaces": self._interfaces.array[part],
             "completeness": self._completeness.array[part],
@@ -149,7 +148,7 @@ def _records(log: dict[str, npt.NDArray[Any]], part: slice) -> Records:
     for name, values in plain.records().items():
         records[name][places[plain.plain]] = values[plain.plain]
     hard = np.flatnonzero(~plain.plain)
-    fields = [log[name] for name in FIELDS if name != "stream"]
+    fields = [log[name] for name in FIELDS]
     for place, start, end in zip(places[hard].tolist(), plain.starts[hard].tolist(), plain.ends[hard].tolist(), strict=True):
         rows = zip(*(values[start:end].tolist() for values in fields), strict=True)
         put(records, place, examine([Segment(*row) for row in rows]))

@@ -1,7 +1,7 @@
 """Sums per flow, minute and direction: what `flows` and `flow_minutes` count.
 
 Lanes come with their sums. These are merged by sorting when as many new ones have come as there were, so that a long conversation
-costs a row a minute and not a row a batch.
+costs a row a minute and not a row a batch; and put away (see `resting`) when there are many, so that it costs no memory at all.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import numpy.typing as npt
 
 from .columns import Bool, Int32, Int64
 from .lanes import COUNTERS, NO_MINUTE
+from .resting import Resting
 
 _MINUTE_BITS = 29
-_MERGE_ROWS = 1 << 18
+_MERGE_ROWS = 1 << 17
+_MOST_ROWS = 1 << 17
+"""Merged rows, beyond which they are put away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,12 @@ class Sums:
     backward: Bool
     counts: npt.NDArray[np.int64]
 
-    def of_flows(self, flows: slice) -> Sums:
-        """Those of a range of flows."""
-        start, end = np.searchsorted(self.flow, [flows.start, flows.stop])
-        return Sums(self.flow[start:end], self.minute[start:end], self.backward[start:end], self.counts[:, start:end])
-
 
 class Rollup:
-    """The sums of one capture: 48 bytes for each flow, minute and direction that has packets, up to twice that between merges."""
+    """The sums of one capture."""
 
     def __init__(self) -> None:
+        self._away = Resting({"key": np.int64, **dict.fromkeys(COUNTERS, np.int64)})
         self._keys: list[Int64] = []
         self._counts: list[npt.NDArray[np.int64]] = []
         self._merged = 0
@@ -56,19 +55,39 @@ class Rollup:
         self._fresh += len(flow)
         if self._fresh > max(_MERGE_ROWS, self._merged):
             self._merge()
+            if self._merged > _MOST_ROWS:
+                self._put_away()
 
     def _merge(self) -> None:
-        keys = np.concatenate([*self._keys, np.zeros(0, dtype=np.int64)])
-        counts = np.concatenate([*self._counts, np.zeros((len(COUNTERS), 0), dtype=np.int64)], axis=1)
-        order = np.argsort(keys)
-        keys = keys[order]
-        starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        self._keys, self._counts = [keys[starts]], [np.add.reduceat(counts[:, order], starts, axis=1) if len(keys) else counts]
-        self._merged, self._fresh = len(starts), 0
+        keys, counts = _merged(self._keys, self._counts)
+        self._keys, self._counts = [keys], [counts]
+        self._merged, self._fresh = len(keys), 0
 
-    def finish(self) -> Sums:
-        """All sums."""
-        self._merge()
-        key = self._keys[0]
+    def _put_away(self) -> None:
+        (keys,), (counts,) = self._keys, self._counts
+        self._away.put(keys >> _MINUTE_BITS + 1, {"key": keys, **dict(zip(COUNTERS, counts, strict=True))})
+        self._keys, self._counts, self._merged = [], [], 0
+
+    def of_flows(self, flows: range) -> Sums:
+        """The sums of a range of flows, once all packets have been counted."""
+        if self._fresh:
+            self._merge()
+        rows = self._away.of(flows)
+        keys, counts = [rows["key"]], [np.stack([rows[name] for name in COUNTERS])]
+        for held, held_counts in zip(self._keys, self._counts, strict=True):
+            begin, end = np.searchsorted(held, np.array([flows.start, flows.stop]) << _MINUTE_BITS + 1)
+            keys.append(held[begin:end])
+            counts.append(held_counts[:, begin:end])
+        key, count = _merged(keys, counts)
         minute = (key >> 1 & (1 << _MINUTE_BITS) - 1) + NO_MINUTE
-        return Sums(key >> _MINUTE_BITS + 1, minute, (key & 1).astype(np.bool_), self._counts[0])
+        return Sums(key >> _MINUTE_BITS + 1, minute, (key & 1).astype(np.bool_), count)
+
+
+def _merged(keys: list[Int64], counts: list[npt.NDArray[np.int64]]) -> tuple[Int64, npt.NDArray[np.int64]]:
+    """Each key once, ascending, with the sum of its counts."""
+    key = np.concatenate([*keys, np.zeros(0, dtype=np.int64)])
+    count = np.concatenate([*counts, np.zeros((len(COUNTERS), 0), dtype=np.int64)], axis=1)
+    order = np.argsort(key)
+    key = key[order]
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    return key[starts], np.add.reduceat(count[:, order], starts, axis=1) if len(key) else count

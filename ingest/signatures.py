@@ -252,11 +252,12 @@ def _allowed_bytes(signature: Signature) -> Bool:
     values = np.arange(256, dtype=np.uint8)
     for patterns in signature.conditions:
         # Where one of the patterns says nothing, every value may be.
-        begin, end = max(pattern.at for pattern in patterns), min(min(pattern.end for pattern in patterns), _FILTER_BYTES)
+        begin, end = max(pattern.at for pattern in patterns), min(*(pattern.end for pattern in patterns), _FILTER_BYTES)
         any_of = np.zeros((max(end - begin, 0), 256), dtype=np.bool_)
         for pattern in patterns:
             mask, value = (
-                np.frombuffer(part, dtype=np.uint8)[begin - pattern.at : end - pattern.at, np.newaxis] for part in (pattern.mask, pattern.value)
+                np.frombuffer(part, dtype=np.uint8)[begin - pattern.at : end - pattern.at, np.newaxis]
+                for part in (pattern.mask, pattern.value)
             )
             any_of |= (values & mask) == value
         allowed[begin : begin + len(any_of)] &= any_of

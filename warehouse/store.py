@@ -488,7 +488,7 @@ class Warehouse:
         present = dict(zip(found.column_names, found.columns, strict=True))
         columns = []
         for field in CAPTURES.arrow_schema:
-            column = present.get(field.name, None)
+            column = present.get(field.name)
             if column is None:
                 column = pa.chunked_array([pa.nulls(found.num_rows, field.type)])
             columns.append(column if column.type == field.type else column.cast(field.type))

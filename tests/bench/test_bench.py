@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bench import make_warehouse
+import caphouse
+from bench import longer, make_warehouse
 from bench.ingesting import projection
 from bench.inputs import Inputs, read_pcap
 from bench.make_capture import Packet, Traffic, pcap
 from bench.measure import Command, CommandFailed, interleaved, run
 from bench.scores import Score, Wanted, markdown
+from caphouse.ingest.pipeline import ingest
 from caphouse.warehouse.store import Warehouse
 
 CONNECTIONS = 120
@@ -49,6 +51,31 @@ def test_a_seed_makes_the_same_bytes_in_any_process(inputs: Inputs, tmp_path: Pa
 
 def test_what_is_written_is_read_back(inputs: Inputs, packets: list[Packet]) -> None:
     assert list(read_pcap(inputs.large)) == packets
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_longer_capture_has_the_same_conversations_or_as_many_others(inputs: Inputs, tmp_path: Path, other: bool) -> None:  # noqa: FBT001
+    longer.write(inputs.large, tmp_path / "longer.pcap", 3, other=other)
+    found = {}
+    for capture in (inputs.large, tmp_path / "longer.pcap"):
+        with caphouse.open(ingested(capture, tmp_path / capture.stem)) as warehouse:
+            ((packets, syns),) = warehouse.sql("select count(*), count(*) filter (tcp_flags & 2 != 0) from packets").fetchall()
+            ((streams, flows),) = warehouse.sql(
+                "select count(*), (select count(*) from flows where transport is not null and not in_icmp_error) from handshakes"
+            ).fetchall()
+            ((unordered,),) = warehouse.sql("select out_of_order_packets from captures").fetchall()
+            found[capture.stem] = (packets, syns, streams, flows, unordered)
+    packets, syns, streams, flows, unordered = found["large"]
+    if other:
+        assert found["longer"] == (3 * packets, 3 * syns, 3 * streams, 3 * flows, 3 * unordered)
+    else:
+        assert found["longer"] == (3 * packets - 2 * syns, syns, streams, flows, found["longer"][-1])
+
+
+def ingested(capture: Path, folder: Path) -> Path:
+    """A warehouse of one capture."""
+    ingest(Warehouse.create(folder), [str(capture)])
+    return folder
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")

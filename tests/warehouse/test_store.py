@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ def test_a_committed_capture_reads_back(warehouse: Warehouse) -> None:
         assert (
             live(warehouse, name).select(rows.column_names).cast(rows.schema).sort_by([(rows.column_names[1], "ascending")]).equals(rows)
         ), name
+
+
+def test_a_commit_that_nobody_gets_in_the_way_of_waits_for_nothing(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("a wait"))
+    assert ingest(warehouse, [capture("a")]).added
 
 
 def test_rows_without_a_captures_row_do_not_count(warehouse: Warehouse) -> None:

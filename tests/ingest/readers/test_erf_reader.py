@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_captures import SECOND, Packet, Pcapng, erf_record, netmon, pcap, read, snoop
 
+from caphouse.ingest.formats import _formats
 from caphouse.ingest.formats.erf import looks_like_erf
 
 DATA = bytes(range(60))
@@ -117,6 +118,8 @@ def test_what_is_written_is_read(records: list[tuple[bytes, int, int, int]]) -> 
         erf_record(data, fraction=fraction, flags=port, extensions=bytes([0x83, *bytes(7)]) * (count - 1) + bytes(8) if count else b"")
         for data, fraction, port, count in records
     )
+    # A time may begin with the bytes of a magic number, which then decides, as it does in Wireshark.
+    assume(not any(content.startswith(format_.magic) for format_ in _formats() if format_.magic))
     capture = read(content, most=100)
     assert capture.data == [record[0] for record in records]
     assert capture.times == [1_600_000_000 * SECOND + (fraction * SECOND + 2**31 >> 32) for _, fraction, *_ in records]
