@@ -237,6 +237,7 @@ def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[Pack
         while (batch := coming.result()) is not None:
             coming = pool.submit(next, batches, None)
             yield batch
+            del batch  # nor here
     finally:
         # Nobody may close the content under a read.
         if not coming.cancel():
@@ -255,6 +256,7 @@ def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor |
         if len(waiting) > BATCHES_AHEAD:
             first, prepared = waiting.popleft()
             yield first, *prepared.result()
+            del batch, first, prepared  # nor here
     for first, prepared in waiting:
         yield first, *prepared.result()
 

@@ -154,8 +154,10 @@ class Flows:
             path_texts: Text of each protocol path, by its number.
             labels: The verdict on every flow.
         """
-        for start in range(0, len(self), ROWS_AT_ONCE):
-            part = slice(start, min(start + ROWS_AT_ONCE, len(self)))
+        # Conversations may have many rows of `flow_minutes`.
+        at_once = max(1, min(ROWS_AT_ONCE, ROWS_AT_ONCE * len(self) // max(len(self._rollup), 1)))
+        for start in range(0, len(self), at_once):
+            part = slice(start, min(start + at_once, len(self)))
             flows = range(part.start, part.stop)
             first = self._first.of(flows)
             role_source, from_client = self._client_first(part, first)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..warehouse.errors import CaptureError, reason
 from .columns import Int64
 
-HELD_BYTES = 8 << 20
+HELD_BYTES = 2 << 20
 """Rows of one kind that are held in memory."""
 _STRIDE = 1 << 10
 """Of every so many rows in a file, the owner of the first is known without looking."""
@@ -52,7 +52,11 @@ class Resting:
         self._held: list[Rows] = []
         self._held_bytes = 0
         self._runs: list[_Run] = []
+        self._rows = 0
         self._file: IO[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._rows
 
     def put(self, owner: npt.NDArray[np.integer[Any]], columns: dict[str, npt.NDArray[Any]]) -> None:
         """Put rows away.
@@ -68,6 +72,7 @@ class Resting:
         rows["owner"] = owner
         for name, values in columns.items():
             rows[name] = values
+        self._rows += len(rows)
         self._held.append(rows)
         self._held_bytes += rows.nbytes
         if self._held_bytes >= HELD_BYTES:

@@ -16,8 +16,8 @@ from .lanes import COUNTERS, NO_MINUTE
 from .resting import Resting
 
 _MINUTE_BITS = 29
-_MERGE_ROWS = 1 << 17
-_MOST_ROWS = 1 << 17
+_MERGE_ROWS = 1 << 16
+_MOST_ROWS = 1 << 16
 """Merged rows, beyond which they are put away."""
 
 
@@ -67,6 +67,10 @@ class Rollup:
         (keys,), (counts,) = self._keys, self._counts
         self._away.put(keys >> _MINUTE_BITS + 1, {"key": keys, **dict(zip(COUNTERS, counts, strict=True))})
         self._keys, self._counts, self._merged = [], [], 0
+
+    def __len__(self) -> int:
+        """About how many sums there are; no fewer."""
+        return len(self._away) + self._merged + self._fresh
 
     def of_flows(self, flows: range) -> Sums:
         """The sums of a range of flows, once all packets have been counted."""

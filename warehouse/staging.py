@@ -41,6 +41,9 @@ BUFFERED_ROWS = ROW_GROUP_ROWS + ROW_GROUP_ROWS // 2
 MOST_PENDING = 1
 """Row groups that may wait to be encoded; more would only take memory."""
 
+DIGESTED_BYTES = 1 << 20
+"""Bytes of a data file that are hashed in one go."""
+
 DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{32})\.parquet$")
 
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
@@ -162,7 +165,13 @@ def is_unharmed(location: Location) -> bool:
 
 def _digest(path: str) -> str:
     """The first 128 bits of a file's BLAKE3, in hexadecimal digits."""
-    return blake3().update_mmap(path).hexdigest(length=16)
+    digest = blake3()
+    piece = memoryview(bytearray(DIGESTED_BYTES))
+    with Path(path).open("rb", buffering=0) as file:
+        # Not mapped: all of a large file would count as this process's memory.
+        while size := file.readinto(piece):
+            digest.update(piece[:size])
+    return digest.hexdigest(length=16)
 
 
 def _sync(path: str) -> None:
