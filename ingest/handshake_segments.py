@@ -76,11 +76,12 @@ class Segment:
 
     def is_copy_of(self, other: Segment) -> bool:
         """Whether it is the same segment as another one, captured in another place."""
+        # The times first: in a capture of traffic that was replayed again and again everything else is the same.
         return (
-            self.identity == other.identity
-            and self.point != other.point
+            abs(self.ts_ns - other.ts_ns) <= DUPLICATE_NS
             and NO_TIME not in {self.ts_ns, other.ts_ns}
-            and abs(self.ts_ns - other.ts_ns) <= DUPLICATE_NS
+            and self.point != other.point
+            and self.identity == other.identity
         )
 
 
