@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..warehouse.errors import CaptureError, reason
 from .columns import Int64
 
-HELD_BYTES = 2 << 20
+HELD_BYTES = 1 << 20
 """Rows of one kind that are held in memory."""
 _STRIDE = 1 << 10
 """Of every so many rows in a file, the owner of the first is known without looking."""
@@ -89,7 +89,8 @@ class Resting:
 
     def _write(self) -> None:
         rows = np.concatenate(self._held)
-        rows = rows.take(np.argsort(rows["owner"], kind="stable"))
+        if (rows["owner"][1:] < rows["owner"][:-1]).any():
+            rows = rows.take(np.argsort(rows["owner"], kind="stable"))
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as this does

@@ -92,8 +92,7 @@ def check_ends(row: dict[str, Any], packets: list[Packet]) -> None:
 def test_batches_change_nothing(data: st.DataObject, packets: list[Packet]) -> None:
     """Neither merging in between, nor letting rows rest in files, nor making rows in parts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("caphouse.ingest.rollup._MERGE_ROWS", data.draw(st.sampled_from((0, 3, 1 << 18))))
-        patch.setattr("caphouse.ingest.rollup._MOST_ROWS", data.draw(st.sampled_from((0, 2, 1 << 18))))
+        patch.setattr("caphouse.ingest.rollup._HELD_ROWS", data.draw(st.sampled_from((0, 4, 12, 1 << 18))))
         patch.setattr("caphouse.ingest.resting.HELD_BYTES", data.draw(st.sampled_from((1, 500, 1 << 20))))
         patch.setattr("caphouse.ingest.flows.ROWS_AT_ONCE", data.draw(st.sampled_from((1, 2, 1 << 17))))
         cut = converse(packets, data.draw(cuts(len(packets))))
