@@ -14,9 +14,6 @@ from .columns import Int64
 from .formats.base import NO_TIME
 from .keys import group
 
-ROWS_AT_ONCE = 1 << 16
-"""Rows of conversations that are made at a time, so that a capture of millions does not need them all in memory."""
-
 
 def numbers_or_null(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
     """Numbers of type `kind`, NULL where they are negative; truths as they are."""

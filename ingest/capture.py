@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 
 from ..warehouse.errors import CaptureError, EmptyCapture, SourceVanished, UnsupportedFormat
-from ..warehouse.parquet import DICTIONARY_TYPE
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
@@ -237,7 +236,6 @@ def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[Pack
         while (batch := coming.result()) is not None:
             coming = pool.submit(next, batches, None)
             yield batch
-            del batch  # nor here
     finally:
         # Nobody may close the content under a read.
         if not coming.cancel():
@@ -256,7 +254,6 @@ def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor |
         if len(waiting) > BATCHES_AHEAD:
             first, prepared = waiting.popleft()
             yield first, *prepared.result()
-            del batch, first, prepared  # nor here
     for first, prepared in waiting:
         yield first, *prepared.result()
 
@@ -322,12 +319,12 @@ def _interface_rows(reader: Reader) -> pa.Table:
     return pa.table(
         {
             "interface_id": pa.array(range(len(interfaces)), pa.int32()),
-            "name": pa.array([interface.name for interface in interfaces], DICTIONARY_TYPE),
-            "description": pa.array([interface.description for interface in interfaces], DICTIONARY_TYPE),
-            "link_type": pa.array([link_type_name(interface.link_type) for interface in interfaces], DICTIONARY_TYPE),
+            "name": pa.array([interface.name for interface in interfaces], pa.string()),
+            "description": pa.array([interface.description for interface in interfaces], pa.string()),
+            "link_type": pa.array([link_type_name(interface.link_type) for interface in interfaces], pa.string()),
             "snap_length": pa.array([interface.snap_length or None for interface in interfaces], pa.int64()),
             "ts_resolution_ns": pa.array([interface.ts_resolution_ns for interface in interfaces], pa.float64()),
-            "capture_filter": pa.array([interface.capture_filter for interface in interfaces], DICTIONARY_TYPE),
+            "capture_filter": pa.array([interface.capture_filter for interface in interfaces], pa.string()),
             "received_packets": pa.array([interface.received_packets for interface in interfaces], pa.int64()),
             "dropped_packets": pa.array([interface.dropped_packets for interface in interfaces], pa.int64()),
         }

@@ -22,13 +22,13 @@ from ..warehouse.schema import Table
 from ..warehouse.tables import FLOW_MINUTES, FLOWS, INGEST_ID
 from ..warehouse.texts import take
 from .applications import SOURCES as LABEL_SOURCES
-from .arrow_columns import ROWS_AT_ONCE, named, numbers_or_null, texts_or_null, times_or_null
+from .arrow_columns import named, numbers_or_null, texts_or_null, times_or_null
 from .columns import Bool, Columns, Int32, Int64
 from .formats.link_types import link_type_name
 from .keys import KeyTable
 from .lanes import COUNTERS, KIND_BITS, NO_MINUTE, TCP_STREAM, TRANSPORTS, UDP_LITE_STREAM, Lanes, unpack_context, unpack_quoted
 from .peers import Peers, address, port
-from .resting import Resting
+from .resting import Resting, parts
 from .roles import BY_FIRST, BY_PORT, ROLE_SOURCES, StreamRoles, by_port
 from .rollup import Rollup, Sums
 from .vectors import Vector
@@ -154,14 +154,10 @@ class Flows:
             path_texts: Text of each protocol path, by its number.
             labels: The verdict on every flow.
         """
-        # Conversations may have many rows of `flow_minutes`.
-        at_once = max(1, min(ROWS_AT_ONCE, ROWS_AT_ONCE * len(self) // max(len(self._rollup), 1)))
-        for start in range(0, len(self), at_once):
-            part = slice(start, min(start + at_once, len(self)))
-            flows = range(part.start, part.stop)
-            first = self._first.of(flows)
+        for part in parts(len(self), len(self._rollup)):
+            first = self._first.of(part)
             role_source, from_client = self._client_first(part, first)
-            totals, minutes = count_rows(self._rollup.of_flows(flows), from_client, start)
+            totals, minutes = count_rows(self._rollup.of_flows(part), from_client, part.start)
             columns = totals | self._rows(part, first, from_client, path_texts, book.text)
             columns |= {
                 "role_source": texts_or_null(role_source, pa.array(ROLE_SOURCES, pa.string())),

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from .columns import Bool, Columns, Int32, Int64
 from .formats.base import NO_TIME
 from .lanes import ACK, RST, SYN, Lanes
-from .resting import Resting
+from .resting import Resting, parts
 from .vectors import Vector
 
 MOST_SYNS = 256
@@ -125,11 +125,10 @@ class HandshakeLog:
         self.beyond: dict[int, list[int]] = {}
         """SYNs and SYN/ACKs that were not kept, of streams with more than `MOST_SYNS`."""
 
-    def parts(self, streams: int, at_once: int) -> Iterator[tuple[slice, dict[str, npt.NDArray[Any]]]]:
+    def parts(self, streams: int) -> Iterator[tuple[slice, dict[str, npt.NDArray[Any]]]]:
         """What was kept of `streams` streams, so many at a time: their range; `stream` and `FIELDS` by stream and then in file order."""
-        for start in range(0, streams, at_once):
-            part = slice(start, min(start + at_once, streams))
-            rows = self._kept.of(range(part.start, part.stop))
+        for part in parts(streams, len(self._kept)):
+            rows = self._kept.of(part)
             rows = rows.take(np.lexsort((rows["frame"], rows["owner"])))
             yield part, {"stream": rows["owner"].astype(np.int32), **{name: np.ascontiguousarray(rows[name]) for name in FIELDS}}
 

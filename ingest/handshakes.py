@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ..warehouse.tables import HANDSHAKES, INGEST_ID
-from .arrow_columns import ROWS_AT_ONCE, numbers_or_null, texts_or_null, times_or_null
+from .arrow_columns import numbers_or_null, texts_or_null, times_or_null
 from .columns import Columns, Int32, Int64
 from .formats.base import NO_TIME
 from .handshake_log import FIELDS, HandshakeLog, TcpBatch
@@ -99,7 +99,7 @@ class Handshakes:
             book: The capture's addresses.
             last_ts_ns: Time of the capture's last packet.
         """
-        for part, log in self._log.parts(len(self), ROWS_AT_ONCE):
+        for part, log in self._log.parts(len(self)):
             records = _records(log, part)
             for stream, (syns, syn_acks) in self._log.beyond.items():
                 if part.start <= stream < part.stop:
@@ -119,7 +119,7 @@ class Handshakes:
     def _columns(self, part: slice, records: Records, last_ts_ns: int | None) -> Records:
         """The columns of `handshakes` as numbers."""
         is_high = records["client_side"] == 1
-        begun = self._begun.of(range(part.start, part.stop))
+        begun = self._begun.of(part)
         client = np.where(is_high, begun["high"], begun["low"])
         server = np.where(is_high, begun["low"], begun["high"])
         ends = {"client_ip": address(client), "client_port": port(client), "server_ip": address(server), "server_port": port(server)}

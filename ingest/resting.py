@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -19,6 +20,8 @@ from .columns import Int64
 
 HELD_BYTES = 1 << 20
 """Rows of one kind that are held in memory."""
+ROWS_AT_ONCE = 1 << 16
+"""Rows that are read again, and made into rows of tables, at a time, so that a capture of millions does not need them all in memory."""
 _STRIDE = 1 << 10
 """Of every so many rows in a file, the owner of the first is known without looking."""
 
@@ -78,8 +81,12 @@ class Resting:
         if self._held_bytes >= HELD_BYTES:
             self._write()
 
-    def of(self, owners: range) -> Rows:
-        """The rows of a range of owners, in the order of the owners and, of one owner, of their arrival."""
+    def of(self, owners: slice) -> Rows:
+        """The rows of owners from `owners.start` to before `owners.stop`, in their order and, of one owner, in that of their arrival.
+
+        Raises:
+            CaptureError: The temporary file cannot be read.
+        """
         parts = [self._read(run, owners) for run in self._runs]
         for rows in self._held:
             owner = rows["owner"]
@@ -100,21 +107,38 @@ class Resting:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
-            place = tempfile.tempdir or "the folder for temporary files"
-            raise CaptureError(f"what must be remembered of its conversations cannot be written to {place}: {reason(error)}") from error
+            raise _not_remembered("written to", reason(error)) from error
         self._runs.append(_Run(offset, len(rows), rows["owner"][::_STRIDE].copy()))
         self._held, self._held_bytes = [], 0
 
-    def _read(self, run: _Run, owners: range) -> Rows:
+    def _read(self, run: _Run, owners: slice) -> Rows:
         # The last known owner below the range may go on behind its row; the first one beyond ends it.
         first = max(int(np.searchsorted(run.owners, owners.start)) - 1, 0) * _STRIDE
         end = min(int(np.searchsorted(run.owners, owners.stop)) * _STRIDE, run.size)
         if self._file is None or end <= first:
             return np.empty(0, dtype=self.dtype)
         rows = np.empty(end - first, dtype=self.dtype)
-        self._file.seek(run.offset + first * self.dtype.itemsize)
         view = rows.view(np.uint8).data
-        while view:
-            view = view[self._file.readinto(view) :]  # type: ignore[attr-defined]
+        try:
+            self._file.seek(run.offset + first * self.dtype.itemsize)
+            while view:
+                size = self._file.readinto(view)  # type: ignore[attr-defined]
+                if not size:
+                    raise _not_remembered("read from", "it is not there any more")
+                view = view[size:]
+        except OSError as error:
+            raise _not_remembered("read from", reason(error)) from error
         begin, stop = np.searchsorted(rows["owner"], [owners.start, owners.stop])
         return rows[begin:stop]
+
+
+def _not_remembered(what: str, why: str) -> CaptureError:
+    place = tempfile.tempdir or "the folder for temporary files"
+    return CaptureError(f"what must be remembered of its conversations cannot be {what} {place}: {why}")
+
+
+def parts(owners: int, rows: int) -> Iterator[slice]:
+    """All owners, so many at a time as have about `ROWS_AT_ONCE` of all their `rows` together, and never more of them than that."""
+    at_once = max(1, min(ROWS_AT_ONCE, ROWS_AT_ONCE * owners // max(rows, 1)))
+    for start in range(0, owners, at_once):
+        yield slice(start, min(start + at_once, owners))

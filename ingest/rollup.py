@@ -45,7 +45,6 @@ class Rollup:
         self._keys: list[Int64] = []
         self._counts: list[npt.NDArray[np.int64]] = []
         self._held = 0
-        self._is_sorted = False
         self._away = Resting({"key": np.int64, **dict.fromkeys(COUNTERS, np.int64)})
 
     def __len__(self) -> int:
@@ -58,22 +57,19 @@ class Rollup:
         self._counts.append(counts)
         self._held += len(flow)
         if self._held > _HELD_ROWS:
-            key, count = _merged(self._keys, self._counts)
-            self._away.put(key >> _FLOW_SHIFT, {"key": key, **dict(zip(COUNTERS, count, strict=True))})
-            self._keys, self._counts, self._held = [], [], 0
+            self._put_away()
 
-    def of_flows(self, flows: range) -> Sums:
-        """The sums of a range of flows, once all packets have been counted."""
-        if self._keys and not self._is_sorted:
-            key, count = _merged(self._keys, self._counts)
-            self._keys, self._counts, self._is_sorted = [key], [count], True
+    def _put_away(self) -> None:
+        key, count = _merged(self._keys, self._counts)
+        self._away.put(key >> _FLOW_SHIFT, {"key": key, **dict(zip(COUNTERS, count, strict=True))})
+        self._keys, self._counts, self._held = [], [], 0
+
+    def of_flows(self, flows: slice) -> Sums:
+        """The sums of some flows, once all packets have been counted."""
+        if self._held:
+            self._put_away()
         rows = self._away.of(flows)
-        keys, counts = [rows["key"]], [np.stack([rows[name] for name in COUNTERS])]
-        for held, held_counts in zip(self._keys, self._counts, strict=True):
-            begin, end = np.searchsorted(held, np.array([flows.start, flows.stop]) << _FLOW_SHIFT)
-            keys.append(held[begin:end])
-            counts.append(held_counts[:, begin:end])
-        key, count = _merged(keys, counts)
+        key, count = _merged([rows["key"]], [np.stack([rows[name] for name in COUNTERS])])
         minute = (key >> 1 & (1 << _MINUTE_BITS) - 1) + NO_MINUTE
         return Sums(key >> _FLOW_SHIFT, minute, (key & 1).astype(np.bool_), count)
 

@@ -147,7 +147,7 @@ def many(inputs: Inputs, rounds: int, scores: Scores) -> Iterator[str]:
 
 def long(inputs: Inputs, rounds: int, scores: Scores) -> Iterator[str]:
     """A capture that is many times as long: memory must not depend on its size, and does depend on its conversations."""
-    times = max(2, LONG_BYTES // inputs.large.stat().st_size)
+    times = max(2, -(-LONG_BYTES // inputs.large.stat().st_size))
     yield f"One capture, and captures of {times} times its packets; medians of {rounds} rounds"
     forms = {"": (), f", {times} times the conversations": ("--other",)}
     path = inputs.folder / "long.pcap"

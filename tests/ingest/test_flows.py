@@ -94,7 +94,7 @@ def test_batches_change_nothing(data: st.DataObject, packets: list[Packet]) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("caphouse.ingest.rollup._HELD_ROWS", data.draw(st.sampled_from((0, 4, 12, 1 << 18))))
         patch.setattr("caphouse.ingest.resting.HELD_BYTES", data.draw(st.sampled_from((1, 500, 1 << 20))))
-        patch.setattr("caphouse.ingest.flows.ROWS_AT_ONCE", data.draw(st.sampled_from((1, 2, 1 << 17))))
+        patch.setattr("caphouse.ingest.resting.ROWS_AT_ONCE", data.draw(st.sampled_from((1, 2, 1 << 17))))
         cut = converse(packets, data.draw(cuts(len(packets))))
     whole = converse(packets)
     assert (cut.flow_ids, cut.flows, cut.minutes, cut.addresses) == (whole.flow_ids, whole.flows, whole.minutes, whole.addresses)

@@ -112,7 +112,7 @@ def test_batches_change_nothing(data: st.DataObject, packets: list[Packet]) -> N
     """Nor does making rows in parts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("caphouse.ingest.resting.HELD_BYTES", data.draw(st.sampled_from((1, 500, 1 << 20))))
-        patch.setattr("caphouse.ingest.handshakes.ROWS_AT_ONCE", data.draw(st.sampled_from((1, 2, 1 << 17))))
+        patch.setattr("caphouse.ingest.resting.ROWS_AT_ONCE", data.draw(st.sampled_from((1, 2, 1 << 17))))
         cut = converse(packets, data.draw(cuts(len(packets))))
     assert cut.handshakes == converse(packets).handshakes
 

@@ -30,7 +30,7 @@ def test_sums_of_flows(lots: list[list[tuple[int, int, bool, int]]], held_rows: 
                 expected[number, at, way] += value
         assert len(sums) >= len(expected)
         for start in range(0, 7, at_once):
-            part = sums.of_flows(range(start, start + at_once))
+            part = sums.of_flows(slice(start, start + at_once))
             keys = list(zip(part.flow.tolist(), part.minute.tolist(), part.backward.tolist(), strict=True))
             assert keys == sorted(set(keys))
             assert all(start <= key[0] < start + at_once for key in keys)
