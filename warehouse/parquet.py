@@ -31,7 +31,7 @@ SMALL_DICTIONARY = 256
 """Values that a dictionary may have whether its row group uses them or not."""
 
 FEW_ROWS = 1 << 12
-"""Rows whose text is put into a dictionary without Arrow's functions, see `texts`: fewer take longer to be loaded for than to be done."""
+"""Text of up to so many rows is put into a dictionary one by one, because loading Arrow's functions for it takes longer, see `texts`."""
 
 DICTIONARY_TYPE = pa.dictionary(pa.int32(), pa.string())
 

@@ -6,6 +6,7 @@ Neither this module nor those it imports load deltalake: worker processes write,
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -15,7 +16,7 @@ from collections import defaultdict, deque
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from blake3 import blake3
 
@@ -40,9 +41,6 @@ BUFFERED_ROWS = ROW_GROUP_ROWS + ROW_GROUP_ROWS // 2
 
 MOST_PENDING = 1
 """Row groups that may wait to be encoded; more would only take memory."""
-
-DIGESTED_BYTES = 1 << 20
-"""Bytes of a data file that are hashed in one go."""
 
 DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{32})\.parquet$")
 
@@ -165,13 +163,9 @@ def is_unharmed(location: Location) -> bool:
 
 def _digest(path: str) -> str:
     """The first 128 bits of a file's BLAKE3, in hexadecimal digits."""
-    digest = blake3()
-    piece = memoryview(bytearray(DIGESTED_BYTES))
+    # Not mapped: all of a large file would count as this process's memory.
     with Path(path).open("rb", buffering=0) as file:
-        # Not mapped: all of a large file would count as this process's memory.
-        while size := file.readinto(piece):
-            digest.update(piece[:size])
-    return digest.hexdigest(length=16)
+        return hashlib.file_digest(file, cast("Any", blake3)).digest()[:16].hex()
 
 
 def _sync(path: str) -> None:

@@ -64,13 +64,14 @@ largest_flows as (
 
 enough as (select case when $top > 0 and count(*) = $top then min(largest) else 0 end as bytes from largest_flows),
 
-candidates as materialized (
+candidates as (
     select clients.client_ip
     from clients
     cross join enough
     where clients.bytes >= enough.bytes
 ),
 
+-- Kept, because what is listed and the counts of it are both made of these few.
 their_talks as materialized (
     select t.*
     from talks as t
