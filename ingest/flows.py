@@ -61,8 +61,9 @@ class Flows:
         self._keys = KeyTable(2)
         self._roles = StreamRoles()
         self._rollup = Rollup()
-        self._first = Resting(dict.fromkeys(("sender", "receiver", "ts_ns", "frame"), np.int64))
-        """First packet of each flow: the ends that sent it and were to receive it, its time and its frame number."""
+        self._first = Resting({**dict.fromkeys(("sender", "receiver", "ts_ns", "frame"), np.int64), "headers_turned": np.bool_})
+        """First packet of each flow: the ends that sent it and were to receive it, its time, its frame number, and whether the sender's
+        end is the second one of its IP headers in a tunnel."""
         self._turned = Vector(np.bool_)
         """Whether the first packet's sender is the second of the flow's peers."""
         self._last_ts_ns = Vector(np.int64)
@@ -84,9 +85,10 @@ class Flows:
         """
         peer_key = self._peer_keys(lanes, peers, stream)
         contexts, _ = self._contexts.number(lanes.contexts)
-        around = contexts[lanes.context].astype(np.int64) << 32 | self._outermost(columns, lanes, peers, numbers) + 1
+        outermost, headers_turned = self._outermost(columns, lanes, peers, numbers)
+        around = contexts[lanes.context].astype(np.int64) << 32 | outermost + 1
         flows, added = self._keys.number(peer_key, around)
-        self._note_first(columns, lanes, peers, added)
+        self._note_first(columns, lanes, peers, headers_turned, added)
         # Of several lanes of one flow the one written last stays: that with the last packet.
         order = np.argsort(lanes.last)
         self._last_ts_ns.grow(len(self._keys))[flows[order]] = columns.ts_ns[lanes.last[order]]
@@ -110,23 +112,32 @@ class Flows:
             key[places] = numbers[lanes.pair[places]] << _STREAM_BITS | _NO_STREAM
         return key
 
-    def _outermost(self, columns: Columns, lanes: Lanes, peers: Peers, numbers: Int32) -> Int64:
-        """Number of the outermost IP header of each lane (int64[k]), -1 where it has no more than one.
+    def _outermost(self, columns: Columns, lanes: Lanes, peers: Peers, numbers: Int32) -> tuple[Int64, Bool]:
+        """Number of the outermost IP header of each lane (int64[k]), -1 where it has no more than one; and which end comes first.
 
-        They are numbered from the inside out, so that a number stands for the header and all that are inside.
+        They are numbered from the inside out, so that a number stands for the header and all that are inside. The end on the side of
+        the first peer comes first. Where the peers are one and the same that is no side, and the innermost header with two ends decides:
+        of these the one with the lower number comes first.
+
+        Returns:
+            The numbers; bool[k], whether the sender's end is the second one.
         """
         found = np.full(len(lanes), -1, dtype=np.int64)
+        every_turned = peers.turned.copy()
         headers = columns.headers
         if headers is None:
-            return found
+            return found, every_turned
+        tied = (peers.low == peers.high)[lanes.pair]
         header = headers.innermost.take(lanes.first)
         places = np.flatnonzero(header >= 0)
         header = header.take(places)
         while len(places):
-            turned = peers.turned[places]
             near, far = numbers[headers.src_ip[header]].astype(np.int64), numbers[headers.dst_ip[header]].astype(np.int64)
             near_port, far_port = headers.src_port[header].astype(np.int64) + 1, headers.dst_port[header].astype(np.int64) + 1
-            # The end on the side of the first peer comes first.
+            undecided = tied[places] & ((near != far) | (near_port != far_port))
+            every_turned[places[undecided]] = ((near > far) | ((near == far) & (near_port > far_port)))[undecided]
+            tied[places[undecided]] = False
+            turned = every_turned[places]
             found[places], _ = self._headers.number(
                 found[places] + 1,
                 np.where(turned, far << 32 | near, near << 32 | far),
@@ -134,16 +145,23 @@ class Flows:
             )
             header = headers.around.take(header)
             places, header = places[header >= 0], header[header >= 0]
-        return found
+        return found, every_turned
 
-    def _note_first(self, columns: Columns, lanes: Lanes, peers: Peers, added: Int64) -> None:
+    def _note_first(self, columns: Columns, lanes: Lanes, peers: Peers, headers_turned: Bool, added: Int64) -> None:
         low, high, turned = peers.low[lanes.pair[added]], peers.high[lanes.pair[added]], peers.turned[added]
         first = lanes.first[added]
         sender, receiver = np.where(turned, high, low), np.where(turned, low, high)
         number = np.arange(len(self._turned), len(self._turned) + len(added))
         self._turned.append(sender > receiver)
         self._first.put(
-            number, {"sender": sender, "receiver": receiver, "ts_ns": columns.ts_ns[first], "frame": columns.first_frame + first}
+            number,
+            {
+                "sender": sender,
+                "receiver": receiver,
+                "headers_turned": headers_turned[added],
+                "ts_ns": columns.ts_ns[first],
+                "frame": columns.first_frame + first,
+            },
         )
 
     def finish(self, book: AddressBook, path_texts: list[str], labels: Labels) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -176,7 +194,7 @@ class Flows:
         quoted_protocol, quoted_src, quoted_dst = self._quoted(peer_key, context["in_icmp_error"])
         streams = np.where(peer_key & (1 << _STREAM_BITS) - 1 == _NO_STREAM, -1, peer_key >> _STREAM_BITS)
         outermost = (around & 0xFFFFFFFF) - 1
-        near, far = self._tunnel_ends(outermost, sender > receiver)
+        near, far = self._tunnel_ends(outermost, first["headers_turned"])
         columns = {
             "flow_id": np.arange(part.start, part.stop),
             "stream": streams,
@@ -204,7 +222,7 @@ class Flows:
             "link_type": named(context["link_type"], link_type_name),
             "protocols": named(context["path"], path_texts.__getitem__),
             "transport": named(context["kind"], TRANSPORTS.__getitem__),
-            "ip_headers": self._header_lists(outermost, (sender > receiver) == from_client, addresses),
+            "ip_headers": self._header_lists(outermost, first["headers_turned"] == from_client, addresses),
             "first_ts_ns": times_or_null(first["ts_ns"]),
             "last_ts_ns": times_or_null(self._last_ts_ns.array[part]),
         }

@@ -154,6 +154,32 @@ def test_connection_seen_with_and_without_vlan() -> None:
     assert [(row["packets_to_server"], row["packets_to_client"]) for row in result.flows] == [(5, 0), (0, 3)]
 
 
+def test_both_ways_through_a_tunnel_between_the_same_end_and_itself_are_one_flow() -> None:
+    """The headers around them tell the ways apart, where the addresses inside do not."""
+    there = Packet(
+        src_ip="10.0.0.2", dst_ip="10.0.0.2", transport=-1, ip_protocol=1, src_port=-1, dst_port=-1, tcp_flags=-1, ipv4_layers=2,
+        tunnel_src_ip="192.0.2.2", tunnel_dst_ip="192.0.2.1", tunnel_src_port=4789, tunnel_dst_port=50_000,
+    )  # fmt: skip
+    back = dataclasses.replace(
+        there,
+        tunnel_src_ip=there.tunnel_dst_ip,
+        tunnel_dst_ip=there.tunnel_src_ip,
+        tunnel_src_port=there.tunnel_dst_port,
+        tunnel_dst_port=there.tunnel_src_port,
+    )
+    for packets in ([there, back, there], [back, there, there]):
+        row = only(packets)
+        first = packets[0]
+        assert row["ip_headers"][0] == {
+            "client_ip": first.tunnel_src_ip,
+            "client_udp_port": first.tunnel_src_port,
+            "server_ip": first.tunnel_dst_ip,
+            "server_udp_port": first.tunnel_dst_port,
+        }
+        assert (row["tunnel_client_ip"], row["tunnel_server_ip"]) == (first.tunnel_src_ip, first.tunnel_dst_ip)
+        assert row["packets_to_server"] + row["packets_to_client"] == 3
+
+
 def test_icmp_errors_keep_what_they_quote() -> None:
     error = Packet(
         transport=-1,
