@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..ingest.processors import processors
 from ..warehouse.errors import UsageError
 from .options import DEFAULT_WAREHOUSE, ExitCode, WarehouseOption
 from .terminal import say
@@ -50,7 +50,7 @@ def ingest(
     labels = parse_tags(tags or [])
     if dry_run:
         return _list(sources, recursive=recursive)
-    processes = jobs or os.cpu_count() or 1
+    processes = jobs or processors()
     with ThreadPoolExecutor(max_workers=1) as pool:
         opening = pool.submit(Warehouse.open_or_create, warehouse)
         # NumPy, Arrow and the tables of protocols are loaded while the warehouse is opened: a tenth of a second of waiting less.
@@ -100,7 +100,7 @@ def reingest(
     if dry_run:
         return _show([again.source_of(target.root, row) for row in rows])
     with _progress() as show:
-        report = again.reingest(target, rows, jobs=jobs or os.cpu_count() or 1, progress=show)
+        report = again.reingest(target, rows, jobs=jobs or processors(), progress=show)
     return _tell(report, read="read again", present="not the same any more")
 
 

@@ -100,6 +100,8 @@ def program() -> None:
     """
     # Nothing here multiplies matrices; the threads that NumPy would start for it wait in a busy loop.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Arrow's own allocator keeps 50 MB for itself; only this reaches its Parquet writer, and only before Arrow is loaded.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
     try:
         main()

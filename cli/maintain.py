@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..ingest.processors import processors
 from ..warehouse.errors import UsageError
 from .options import DEFAULT_WAREHOUSE, ExitCode, FormatOption, OutputOption, WarehouseOption
 from .terminal import say
@@ -134,7 +134,7 @@ def _open(warehouse: str) -> Warehouse:
 
 
 def _jobs(jobs: int) -> int:
-    return jobs or os.cpu_count() or 1
+    return jobs or processors()
 
 
 def _captures(count: int) -> str:

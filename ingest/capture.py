@@ -7,7 +7,6 @@ memory does not grow with the file.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,17 @@ from .formats import open_reader
 from .formats.base import NO_TIME, PacketBatch, Problem, Reader
 from .formats.link_types import link_type_name
 from .lanes import Lanes, find_lanes
+from .processors import processors
 from .protocols import registry
 from .rows import packet_rows
 from .sources import Source
 
-BATCHES_AHEAD = min(max((os.cpu_count() or 1) - 2, 0), 4)
+BATCHES_AHEAD = min(max(processors() - 2, 0), 3)
 """Batches that are decoded while an earlier one is worked on. With two processors none: reading and encoding keep the second one busy,
 and two threads of NumPy's small calls would only take the interpreter's lock from each other, a tenth of the time."""
+
+READS_AHEAD = 3
+"""Batches that are read before they are asked for: as many as are worked on while a lone other thread encodes a row group or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def ingest_content(
         writer: Takes the rows; they count for nothing before the row of `captures` is committed.
         options: What the user says about it.
         advance: Told the number of packets after each batch.
-        pool: Threads to decode in; None to decode in this one.
+        pool: Threads to read and decode in; None to do that in this one.
         keep_packets: Whether rows of `packets` are written.
 
     Raises:
@@ -230,26 +234,46 @@ def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
 
 
 def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[PacketBatch]:
-    """Read, uncompress and hash the next batch in the pool while this one is worked on."""
-    coming: Future[PacketBatch | None] = pool.submit(next, batches, None)
+    """Read, uncompress and hash the next batches in the pool, in order, while this one is worked on."""
+    one_at_a_time = Lock()
+    ready: deque[PacketBatch | Exception | None] = deque()
+
+    def read() -> None:
+        with one_at_a_time:
+            try:
+                ready.append(next(batches, None))
+            except Exception as error:  # noqa: BLE001 - it is raised behind the batches that were read before
+                ready.append(error)
+
+    coming = deque(pool.submit(read) for _ in range(READS_AHEAD))
     try:
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(next, batches, None)
+        while True:
+            # Whichever of them it was that read first: when this one is done, what comes next is there.
+            coming.popleft().result()
+            batch = ready.popleft()
+            if isinstance(batch, Exception):
+                raise batch
+            if batch is None:
+                return
+            coming.append(pool.submit(read))
             yield batch
+            del batch
     finally:
         # Nobody may close the content under a read.
-        if not coming.cancel():
-            wait([coming])
+        wait([future for future in coming if not future.cancel()])
 
 
 def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
     """Prepare batches, with a pool some ahead of the one that is given out; the order stays."""
-    if pool is None:
+    if pool is not None:
+        batches = _read_ahead(batches, pool)
+    if pool is None or not BATCHES_AHEAD:
         for batch in batches:
             yield batch, *_prepare(decoder, batch)
+            del batch
         return
     waiting: deque[tuple[PacketBatch, Future[tuple[Columns, Lanes]]]] = deque()
-    for batch in _read_ahead(batches, pool):
+    for batch in batches:
         waiting.append((batch, pool.submit(_prepare, decoder, batch)))
         if len(waiting) > BATCHES_AHEAD:
             first, prepared = waiting.popleft()
@@ -275,7 +299,7 @@ def ingest_packets(
     Args:
         reader: The capture.
         writer: Takes the rows.
-        pool: Threads for decoding; None to decode in this one.
+        pool: Threads for reading and decoding; None to do that in this one.
         ingest_id: The attempt that the rows belong to.
         tally: Is added up.
         advance: Told the number of packets after each batch.

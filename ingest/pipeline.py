@@ -25,6 +25,7 @@ from .compression import MAX_EXPANSION
 from .content import open_content
 from .decode import DECODER_VERSION
 from .memory import keep_small
+from .processors import processors
 from .sessions import session_of
 from .sources import Source, find_sources
 
@@ -286,7 +287,7 @@ def _run(
     here = [chunk for chunk in chunks if jobs <= 1 or len(chunks) == 1 or any(source.is_stream for source in chunk)]
     elsewhere = [chunk for chunk in chunks if chunk not in here]
     for chunk in here:
-        yield ingest_chunk(warehouse.root, chunk, known, options, threads=os.cpu_count() or 1, progress=tracker.read)
+        yield ingest_chunk(warehouse.root, chunk, known, options, threads=processors(), progress=tracker.read)
     if not elsewhere:
         return
     # Imported here, because most ingests are of one process.
@@ -347,11 +348,12 @@ def ingest_chunk(
         sources: The captures.
         known: What the warehouse had at the start.
         options: What the user says about the captures.
-        threads: Threads that decode and encode large captures.
+        threads: Threads that large captures are worked on in, this one among them.
         progress: Told the packets read so far.
     """
     keep_small()
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="caphouse") as pool:
+    # This thread works, too: one more would take its processor away, and all wait for it.
+    with ThreadPoolExecutor(max_workers=max(threads - 1, 1), thread_name_prefix="caphouse") as pool:
         several = pool if threads > 1 and any(_is_large(source) for source in sources) else None
         with StagedWriter(root, executor=several) as writer:
             reader = _ChunkReader(root, writer, known, options, several, progress)

@@ -39,7 +39,7 @@ FILE_BYTES = 256 << 20
 BUFFERED_ROWS = ROW_GROUP_ROWS + ROW_GROUP_ROWS // 2
 """Rows held back over all tables and days before the largest lot is written, row group full or not."""
 
-MOST_PENDING = 1
+MOST_PENDING = 2
 """Row groups that may wait to be encoded; more would only take memory."""
 
 DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{32})\.parquet$")
@@ -295,8 +295,16 @@ class StagedWriter:
             for item in items:
                 work(item)
             return
-        self._pending.extend(self._executor.submit(work, item) for item in items)
-        wait(self._pending)
+        futures = [self._executor.submit(work, item) for item in items]
+        self._pending.extend(futures)
+        try:
+            # This thread has nothing else to do: it begins with those that would be the last.
+            for item, future in zip(reversed(items), reversed(futures), strict=True):
+                if future.cancel():
+                    self._pending.remove(future)
+                    work(item)
+        finally:
+            wait(self._pending)
         self._settle(0)
 
     def abandon(self) -> None:

@@ -1,0 +1,94 @@
+"""Batches are read and decoded ahead by several threads, and come out as they are in the file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow.parquet as pq
+import pytest
+
+from caphouse.ingest import capture, pipeline
+from caphouse.ingest.sources import find_sources
+from caphouse.warehouse.errors import CaptureError
+from caphouse.warehouse.store import Warehouse
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+pytestmark = pytest.mark.usefixtures("quick_switches")
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Threads that take turns as often as can be, so that an order that is left to chance is not kept by chance."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def _read(numbers: Iterator[int], workers: int) -> Iterator[int]:
+    with ThreadPoolExecutor(workers) as pool:
+        yield from cast("Iterator[int]", capture._read_ahead(cast("Any", numbers), pool))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_order_is_kept(workers: int) -> None:
+    assert list(_read(iter(range(2000)), workers)) == list(range(2000))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_what_ends_the_reading_is_raised_behind_the_batches_before_it(workers: int) -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(5)
+        raise CaptureError("the disk is broken")
+
+    reading = _read(numbers(), workers)
+    assert [next(reading) for _ in range(5)] == list(range(5))
+    with pytest.raises(CaptureError, match="the disk is broken"):
+        next(reading)
+
+
+def test_nothing_is_read_once_nobody_asks() -> None:
+    running = [False]
+
+    def numbers() -> Iterator[int]:
+        for number in range(1000):
+            running[0] = True
+            time.sleep(0.005)
+            running[0] = False
+            yield number
+
+    source = numbers()
+    with ThreadPoolExecutor(2) as pool:
+        reading = cast("Any", capture._read_ahead(cast("Any", source), pool))
+        first = next(reading)
+        reading.close()
+        assert first == 0
+        assert not running[0]
+        assert next(source) <= 1 + capture.READS_AHEAD
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_more_threads_write_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    file = SAMPLES / "office" / "notebook.pcapng"
+    monkeypatch.setattr(capture, "BATCHES_AHEAD", max(threads - 2, 0))
+    monkeypatch.setattr("caphouse.ingest.formats.pcapng.BATCH_PACKETS", 16)
+    monkeypatch.setattr("caphouse.ingest.pipeline.THREADED_BYTES", 0)
+
+    def rows(name: str, threads: int) -> dict[str, list[str]]:
+        warehouse = Warehouse.create(tmp_path / name)
+        options = capture.Options()
+        chunk = pipeline.ingest_chunk(warehouse.root, list(find_sources([str(file)])), warehouse.known(), options, threads=threads)
+        assert [result.status for result in chunk.results] == ["complete"]
+        found: dict[str, list[str]] = {}
+        for data in chunk.files:
+            table = pq.read_table(warehouse.root.join(data.table, *data.path.split("/")).path)
+            found.setdefault(data.table, []).extend(map(repr, table.drop_columns(["ingest_id"]).to_pylist()))
+        return {table: sorted(lines) for table, lines in found.items()}
+
+    assert rows("several", threads) == rows("one", 1)
