@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -123,7 +123,10 @@ def ingest_content(
     except UnsupportedFormat as error:
         status, problems = "unsupported", [Problem(error.offset or 0, error.message)]
     if reader is not None:
-        ingest_packets(reader, writer, ingest_id, tally, advance, pool, keep_packets=keep_packets)
+        # Uncompressing alone keeps a processor busy: it gets a thread of its own, where reading shares one with encoding.
+        with ThreadPoolExecutor(1, thread_name_prefix="caphouse-uncompress") as uncompressing:
+            reading = uncompressing if pool is not None and content.compression is not None else pool
+            ingest_packets(reader, writer, ingest_id, tally, advance, pool, reading, keep_packets=keep_packets)
         problems = list(reader.state.problems)
     digest = content.digest()
     problems += content.problems
@@ -263,10 +266,12 @@ def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[Pack
         wait([future for future in coming if not future.cancel()])
 
 
-def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
-    """Prepare batches, with a pool some ahead of the one that is given out; the order stays."""
-    if pool is not None:
-        batches = _read_ahead(batches, pool)
+def _prepared(
+    batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None, reading: Executor | None
+) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
+    """Prepare batches, with pools some ahead of the one that is given out; the order stays."""
+    if reading is not None:
+        batches = _read_ahead(batches, reading)
     if pool is None or not BATCHES_AHEAD:
         for batch in batches:
             yield batch, *_prepare(decoder, batch)
@@ -289,6 +294,7 @@ def ingest_packets(
     tally: Tally,
     advance: Callable[[int], None],
     pool: Executor | None,
+    reading: Executor | None,
     *,
     keep_packets: bool = True,
 ) -> None:
@@ -299,7 +305,8 @@ def ingest_packets(
     Args:
         reader: The capture.
         writer: Takes the rows.
-        pool: Threads for reading and decoding; None to do that in this one.
+        pool: Threads to decode in; None to decode in this one.
+        reading: Threads to read in; None to read in this one.
         ingest_id: The attempt that the rows belong to.
         tally: Is added up.
         advance: Told the number of packets after each batch.
@@ -308,7 +315,7 @@ def ingest_packets(
     decoder = Decoder()
     conversations = Conversations(_known_ports())
     applications = Applications(_matcher())
-    for batch, columns, lanes in _prepared(reader.batches(), decoder, pool):
+    for batch, columns, lanes in _prepared(reader.batches(), decoder, pool, reading):
         tally.set_date(batch)
         stream, flow_id = conversations.update(columns, lanes)
         application = applications.update(columns, flow_id)

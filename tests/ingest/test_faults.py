@@ -280,7 +280,7 @@ def test_an_ingest_that_is_broken_off_waits_for_the_read_that_is_under_way(tmp_p
 
         with ThreadPoolExecutor(2) as pool, StagedWriter(tmp_path) as writer:
             with pytest.raises(KeyboardInterrupt) as held:  # as whoever handles it holds it, and with it all that was under way
-                ingest_packets(reader, writer, 1, Tally(), broken_off, pool)
+                ingest_packets(reader, writer, 1, Tally(), broken_off, pool, pool)
             assert not reader.is_reading
             assert held.tb is not None
             writer.abandon()
