@@ -123,9 +123,10 @@ def ingest_content(
     except UnsupportedFormat as error:
         status, problems = "unsupported", [Problem(error.offset or 0, error.message)]
     if reader is not None:
-        # Uncompressing alone keeps a processor busy: it gets a thread of its own, where reading shares one with encoding.
-        with ThreadPoolExecutor(1, thread_name_prefix="caphouse-uncompress") as uncompressing:
-            reading = uncompressing if pool is not None and content.compression is not None else pool
+        # Uncompressing alone keeps a processor busy, and reads, which take turns, would keep each other's threads from decoding. Only with
+        # two processors and nothing to uncompress does reading share the one other thread.
+        with ThreadPoolExecutor(1, thread_name_prefix="caphouse-read") as alone:
+            reading = alone if pool is not None and (BATCHES_AHEAD or content.compression is not None) else pool
             ingest_packets(reader, writer, ingest_id, tally, advance, pool, reading, keep_packets=keep_packets)
         problems = list(reader.state.problems)
     digest = content.digest()
