@@ -49,14 +49,15 @@ def sql(
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     else:
         text = sys.stdin.read() if query == "-" else query or ""
-    from .output import Presentation, choose, write_relation
+    from .output import Presentation, choose, write_answer
 
     choose(form, output)
+    from ..queries.engine import Answer
     from ..queries.scope import Scope
 
     with open_session(warehouse, sandbox=sandbox, scope=Scope.of(since, until, host or (), capture or ())) as session:
         rows = session.sql(text, **_values(parameters or []))
-        write_relation(rows, form, output, Presentation())
+        write_answer(Answer(rows), form, output, Presentation())
     return ExitCode.FINE
 
 

@@ -21,8 +21,9 @@ from ..warehouse.errors import UsageError
 from .options import Format
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
+
+    from ..queries.engine import Answer
 
 _SUFFIXES = {
     ".csv": Format.CSV,
@@ -106,22 +107,23 @@ def write(reader: pa.RecordBatchReader, form: Format | None, output: Path | None
             file.write(render(reader, presentation, width=width).encode())
 
 
-def write_relation(
-    relation: duckdb.DuckDBPyRelation, form: Format | None, output: Path | None, presentation: Presentation | None = None
-) -> None:
-    """Writes the rows of a relation, as `write` does: CSV of the usual types without loading pyarrow."""
+def write_answer(answer: Answer, form: Format | None, output: Path | None, presentation: Presentation | None = None) -> None:
+    """Writes the rows of an answer, as `write` does: CSV of the usual types without loading pyarrow."""
     from ..queries import csv_lines
 
-    batches = csv_lines.batches(relation) if choose(form, output) is Format.CSV else None
-    if batches is None:
-        write(relation.to_arrow_reader(BATCH_ROWS), form, output, presentation)
+    blocks = csv_lines.blocks(answer) if choose(form, output) is Format.CSV else None
+    if blocks is None:
+        write(answer.listed.to_arrow_reader(BATCH_ROWS), form, output, presentation)
         return
-    show = _shown(terminal=output is None and sys.stdout.isatty())
+    terminal = output is None and sys.stdout.isatty()
+    show = _shown(terminal=terminal)
     with _destination(output) as file:
-        file.write((show(_csv_header(relation.columns)) + "\n").encode())
-        for lines in batches:
-            if lines:
-                file.write(("\n".join(lines if show is str else map(show, lines)) + "\n").encode())
+        file.write((show(_csv_header(answer.rows.columns)) + "\n").encode())
+        for block in blocks:
+            if terminal:
+                file.writelines((show(line) + "\n").encode() for line in block.lines())
+            else:
+                file.write(block.text)
 
 
 def _csv_header(names: Iterable[str]) -> str:

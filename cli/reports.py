@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,16 +82,18 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
     ]
 
     def run(warehouse: str, form: Format | None, output: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - as the header declares
-        from .output import Presentation, choose, write_relation
+        from ..queries.scope import Scope
+        from .output import Presentation, choose, write_answer
 
         choose(form, output)
-        given |= {name: given[name] or () for name in ("host", "capture")}
+        asked = Scope.of(given.pop("since"), given.pop("until"), given.pop("host") or (), given.pop("capture") or ())
+        scope = replace(asked, deduplicate=given.pop("deduplicate", False))
         with open_session(warehouse) as session:
-            relation = session.report(definition.name, **given)
-            if given.get("deduplicate") and (warning := session.uncompared()):
+            answer = session.answer(definition.name, scope, given)
+            if scope.deduplicate and (warning := session.uncompared()):
                 say(f"caphouse: warning: {warning}")
-            units = {name: doc.unit for name in relation.columns if (doc := definition.column(name)) and doc.unit}
-            write_relation(relation, form, output, Presentation(definition.title, units, definition.layout))
+            units = {name: doc.unit for name in answer.rows.columns if (doc := definition.column(name)) and doc.unit}
+            write_answer(answer, form, output, Presentation(definition.title, units, definition.layout))
         return ExitCode.FINE
 
     parameters = [*own, *shared, *places]

@@ -5,7 +5,8 @@ registry: a file in `views/` is a view of that name, a file in `reports/` a repo
 
 Header keys: `title`, `description`, `needs` (views and tables the SELECT reads), `columns` (name = "doc" or
 { doc = "...", unit = "..." }; a column that a needed table already describes may be left out), and for reports also `params`,
-`layout` (how the rows are shown on a terminal) and `chart`; for views also `compare` (the tshark command with the same numbers).
+`order` (of the rows, by their columns), `limit` (the parameter that says how many are listed, 0 being all), `layout` (how the rows are
+shown on a terminal) and `chart`; for views also `compare` (the tshark command with the same numbers).
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ class Definition:
         needs: Tables and views that the SELECT reads.
         own_columns: The columns that the header describes.
         parameters: Its parameters, those that all reports share excepted.
+        order: What the rows are ordered by, expressions of its columns as after ORDER BY; "" for none.
+        limit: Name of the parameter that says how many rows are listed, or None.
         layout: How a terminal shows it: empty, or `kind` "tree" or "groups" with their columns.
         chart: What a page may draw: `kind`, `x`, `y`.
         compare: tshark's arguments that give the same numbers, or None.
@@ -107,6 +110,8 @@ class Definition:
     needs: tuple[str, ...]
     own_columns: Mapping[str, Doc]
     parameters: tuple[Parameter, ...] = ()
+    order: str = ""
+    limit: str | None = None
     layout: Mapping[str, Any] = field(default_factory=dict)
     chart: Mapping[str, Any] = field(default_factory=dict)
     compare: str | None = None
@@ -152,6 +157,8 @@ def _parse(path: Path) -> Definition:
         needs=tuple(header.pop("needs")),
         own_columns=columns,
         parameters=parameters,
+        order=header.pop("order", ""),
+        limit=header.pop("limit", None),
         layout=header.pop("layout", {}),
         chart=header.pop("chart", {}),
         compare=header.pop("compare", None),

@@ -1,16 +1,21 @@
 """Rows as lines of CSV (RFC 4180), written by the engine itself.
 
 DuckDB makes the text on all cores, and pyarrow, which takes longer to load than most questions to answer, is not needed: the lines
-come as one column through the Arrow library that deltalake brings.
+come as one column of Arrow, whose buffers go out as they are.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
+
+    from .engine import Answer
 
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
@@ -27,41 +32,66 @@ _TEXT: dict[str, str] = {
 }
 """Text of a value by the type of its column; only text can hold what CSV puts in quotes."""
 
-_FOREIGN = "C Data interface error: "
+_LINE = "line of CSV"
+
+_FOREIGN = re.compile(r"ArrowArrayStream::\w+\(\) failed \(\d+\): ")
 """Before the engine's own message, when that comes through Arrow's interface between libraries."""
 
 
-def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[list[str]] | None:
+@dataclass(frozen=True)
+class Block:
+    """Lines in a row, as the engine made them.
+
+    Attributes:
+        text: UTF-8; each line, which may hold line feeds in quotes, has one more at its end.
+        ends: Where in `text` the lines end: int32, one more than there are lines, the first being 0.
+    """
+
+    text: memoryview
+    ends: memoryview
+
+    def lines(self) -> Iterator[str]:
+        """Each line, without the line feed at its end."""
+        for start, end in pairwise(self.ends):
+            yield str(self.text[start : end - 1], "utf-8")
+
+
+def blocks(answer: Answer) -> Iterator[Block] | None:
     """Lines of CSV, without the header.
 
     Args:
-        relation: Any rows.
+        answer: Any rows.
 
     Returns:
-        Lists of lines; None where a column has a type, or a name that another has too, for which this module knows no text. While
+        Lines in their order; None where a column has a type, or a name that another has too, for which this module knows no text. While
         they are read, `duckdb.Error` is raised for what the engine cannot do.
     """
-    names, kinds = relation.columns, [str(kind) for kind in relation.types]
+    names, kinds = answer.rows.columns, [str(kind) for kind in answer.rows.types]
     if len({name.lower() for name in names}) < len(names) or not _TEXT.keys() >= set(kinds):
         return None
     values = [_TEXT[kind].format('"' + name.replace('"', '""') + '"') for name, kind in zip(names, kinds, strict=True)]
     # A line that is empty would be skipped by readers: a lone NULL is written as "". One call for all columns: `||` copies what is
     # there of the line once for each column.
     separator = ", ',', "
-    line = f"""coalesce({values[0]}, '""')""" if len(values) == 1 else f"concat({separator.join(values)})"
-    return _lists(relation.project(line))
+    line = f"concat({separator.join(values)}, chr(10))" if len(values) > 1 else f"""concat(coalesce({values[0]}, '""'), chr(10))"""
+    if answer.limit is None and answer.order and _LINE not in names:
+        # Text first: DuckDB makes it on all cores before rows are in order, and then moves one column instead of all.
+        return _read(answer.rows.project(f'*, {line} as "{_LINE}"').order(answer.order).project(f'"{_LINE}"'))
+    return _read(answer.listed.project(line))
 
 
-def _lists(lines: duckdb.DuckDBPyRelation) -> Iterator[list[str]]:
+def _read(lines: duckdb.DuckDBPyRelation) -> Iterator[Block]:
     import duckdb
-    from arro3.core import RecordBatchReader
+    from nanoarrow import c_array_stream
 
     try:
-        for batch in RecordBatchReader.from_arrow(lines):
-            yield cast("list[str]", batch.column(0).to_pylist())
-    except Exception as error:
+        with c_array_stream(lines) as batches:
+            for batch in batches:
+                column = batch.child(0).view()
+                # Of each batch DuckDB makes new buffers: they begin with its first line and have no missing ones.
+                ends, text = (memoryview(column.buffer(number)) for number in (1, 2))
+                yield Block(text.cast("B"), ends)
+    except RuntimeError as error:
         # What goes wrong while rows are made arrives as text alone.
-        text = str(error).removeprefix(_FOREIGN)
-        if len(text) == len(str(error)):
-            raise
-        raise (duckdb.IOException if text.startswith("IO Error") else duckdb.Error)(text) from error
+        message = _FOREIGN.sub("", str(error), count=1)
+        raise (duckdb.IOException if message.startswith("IO Error") else duckdb.Error)(message) from error

@@ -2,6 +2,7 @@
 title = "Captures"
 description = "What was ingested: one row per capture file, unreadable ones too, in order of time. With a time range: those that were running in it."
 needs = ["captures"]
+order = "first_ts asc nulls last, file_name asc, capture_id asc"
 [columns]
 duration_s = { doc = "Latest minus earliest packet time.", unit = "s" }
 --- */
@@ -20,4 +21,3 @@ select
     status,
     error
 from captures
-order by first_ts_ns nulls last, file_name, capture_id

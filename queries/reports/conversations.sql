@@ -5,6 +5,7 @@ Who talked with whom, by service: one row per client, server, transport protocol
 The server is the side that a connection was opened to; where no opening was captured, the side with the known or lower port. ICMP errors are left out.
 """
 needs = ["traffic"]
+order = "bytes_to_server + bytes_to_client desc, client_ip asc, server_ip asc, protocol asc, server_port asc"
 [params]
 ip = { type = "VARCHAR", help = "Only conversations with this address on either side." }
 port = { type = "INTEGER", help = "Only conversations with this port on the server's side." }
@@ -118,4 +119,3 @@ inner join listed as l
         and t.protocol = l.protocol
         and t.server_port is not distinct from l.server_port
 group by t.client_ip, t.server_ip, t.protocol, t.server_port
-order by sum(t.bytes_to_server + t.bytes_to_client) desc, t.client_ip asc, t.server_ip asc, t.protocol asc, t.server_port asc

@@ -5,6 +5,7 @@ Who packets were sent to, by protocol and port, as Wireshark's IPv4 and IPv6 Sta
 at the innermost destination. Addresses with most packets first, then their ports with most packets.
 """
 needs = ["_directions", "_seen_traffic"]
+order = "dst_packets desc, ip_version asc, dst_ip asc, packets desc, protocol asc, dst_port asc"
 layout = { kind = "groups", by = ["ip_version", "dst_ip", "dst_packets"] }
 chart = { kind = "bar", x = "dst_ip", y = "packets" }
 [params]
@@ -139,4 +140,3 @@ select
     dst_packets
 from ports
 where $ports = 0 or port_place <= $ports
-order by place asc, packets desc, protocol asc, dst_port asc

@@ -5,6 +5,7 @@ The addresses that sent or received most, over all captures asked for, as Wiresh
 for the addresses of each of its IP headers.
 """
 needs = ["_headers"]
+order = "bytes desc, ip_version asc, ip asc"
 chart = { kind = "bar", x = "ip", y = "bytes" }
 [params]
 ip = { type = "VARCHAR", help = "Only this address." }
@@ -66,4 +67,3 @@ select
 from ends as e
 inner join listed as l on e.ip = l.ip
 group by l.ip_version, l.ip
-order by sum(e.tx_bytes + e.rx_bytes) desc, l.ip_version asc, l.ip asc

@@ -6,6 +6,8 @@ TCP connections that were asked for and did not come about, by server, port and 
 the rest may only be missing: those are counted in `maybe_cut_off`.
 """
 needs = ["tcp_rtt"]
+order = "failures desc, server_ip asc, server_port asc, status asc"
+limit = "top"
 [params]
 server = { type = "VARCHAR", help = "Only connections to this address." }
 port = { type = "INTEGER", help = "Only connections to this port." }
@@ -48,5 +50,3 @@ select
 from asked
 where failed
 group by server_ip, server_port, status
-order by failures desc, server_ip asc, server_port asc, status asc
-limit nullif($top, 0)

@@ -5,6 +5,8 @@ The addresses that talk to a port, whichever side serves it: the same packets as
 one row per caller, called address and transport protocol, most packets first.
 """
 needs = ["traffic", "captures"]
+order = "packets_to_port + packets_from_port desc, caller_ip asc, called_ip asc, protocol asc"
+limit = "top"
 [params]
 port = { type = "INTEGER", default = 111, help = "The port; 111 is the port mapper of ONC RPC." }
 protocol = { type = "VARCHAR", help = "Only this transport protocol.", choices = ["TCP", "UDP", "SCTP", "DCCP"] }
@@ -69,5 +71,3 @@ select
 from turned as t
 inner join captures as c on t.ingest_id = c.ingest_id
 group by t.caller_ip, t.called_ip, t.protocol, t.port
-order by sum(t.packets_to_port + t.packets_from_port) desc, t.caller_ip asc, t.called_ip asc, t.protocol asc
-limit nullif($top, 0)

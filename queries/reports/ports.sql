@@ -5,6 +5,8 @@ The ports that are served: one row per transport protocol and port on the server
 The server is the side that a connection was opened to; where no opening was captured, the side with the known or lower port.
 """
 needs = ["traffic"]
+order = "packets desc, protocol asc, port asc"
+limit = "top"
 chart = { kind = "bar", x = "port", y = "packets" }
 [params]
 port = { type = "INTEGER", help = "Only this port." }
@@ -37,5 +39,3 @@ where
     and ($port is null or server_port = $port)
     and ($protocol is null or transport = $protocol)
 group by transport, server_port
-order by packets desc, protocol asc, port asc
-limit nullif($top, 0)

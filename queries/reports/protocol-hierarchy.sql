@@ -5,6 +5,7 @@ The tree of protocols over all captures asked for, as Wireshark's Statistics > P
 with its whole length; percentages are of all packets and of all their bytes.
 """
 needs = ["protocol_hierarchy"]
+order = "replace(path, ':', ' ') asc"
 layout = { kind = "tree", path = "path", name = "name", order = "packets", hide = ["depth"] }
 [columns]
 percent_packets = { doc = "Packets at this node, of all packets.", unit = "%" }
@@ -42,4 +43,3 @@ select
     nodes.end_bytes
 from nodes
 cross join total
-order by replace(nodes.path, ':', ' ')

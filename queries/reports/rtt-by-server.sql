@@ -5,6 +5,8 @@ One row per server address and port to which a connection was asked for. Minimum
 that is not negative (`measured`); RTTs of connections with a lost SYN are among them and hold the wait, so look at `retransmitted` beside the maximum.
 """
 needs = ["tcp_rtt"]
+order = "connections desc, server_ip asc, server_port asc"
+limit = "top"
 chart = { kind = "bar", x = "server_ip", y = "median_ms" }
 [params]
 server = { type = "VARCHAR", help = "Only connections to this address." }
@@ -43,5 +45,3 @@ where
     and ($server is null or server_ip = $server)
     and ($port is null or server_port = $port)
 group by server_ip, server_port
-order by connections desc, server_ip asc, server_port asc
-limit nullif($top, 0)

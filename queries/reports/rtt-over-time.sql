@@ -5,6 +5,7 @@ One row per period in which a connection was asked for; a connection belongs to 
 handshakes with an RTT that is not negative (`measured`).
 """
 needs = ["tcp_rtt"]
+order = "start_ts asc"
 chart = { kind = "line", x = "start_ts", y = "median_ms" }
 [params]
 minutes = { type = "INTEGER", default = 60, help = "Length of a period in minutes; 1440 is a day (UTC)." }
@@ -45,4 +46,3 @@ select
     count(case when failed then 1 end) as failed
 from placed
 group by start_minute
-order by start_minute

@@ -6,6 +6,8 @@ One row per TCP connection that was asked for (a SYN was captured), slowest firs
 `initial_rtt_ms` is Wireshark's tcp.analysis.initial_rtt. After a lost SYN the times hold the wait (`retransmitted`).
 """
 needs = ["tcp_rtt"]
+order = "rtt_ms desc nulls last, syn_ts asc, capture_id asc, tcp_stream asc"
+limit = "top"
 layout = { kind = "table", hide = ["capture_id", "syn_frame"] }
 [params]
 server = { type = "VARCHAR", help = "Only connections to this address." }
@@ -34,5 +36,3 @@ where
     syn_count > 0
     and ($server is null or server_ip = $server)
     and ($port is null or server_port = $port)
-order by rtt_ms desc nulls last, syn_ts_ns asc, capture_id asc, tcp_stream asc
-limit nullif($top, 0)

@@ -6,6 +6,8 @@ and port, most bytes first. `evidence` says how the application was told: 'sig' 
 and uTP that began before the capture cannot be told by signature.
 """
 needs = ["traffic", "captures"]
+order = "bytes desc, protocol asc, client_ip asc, server_ip asc, server_port asc"
+limit = "top"
 [params]
 protocols = { type = "VARCHAR", default = "bittorrent,bt-dht,bt-tracker,bt-utp,edonkey,gnutella,directconnect,soulseek,bitcoin,stratum", help = "Names to look for, comma-separated: applications, or protocols of the path such as gre." }
 top = { type = "INTEGER", default = 50, help = "How many rows to list; 0 is all." }
@@ -59,5 +61,3 @@ from found as f
 inner join traffic as t on f.protocols = t.protocols and f.application is not distinct from t.application
 inner join captures as c on t.ingest_id = c.ingest_id
 group by f.protocol, t.client_ip, t.server_ip, t.server_port
-order by sum(t.bytes_to_server + t.bytes_to_client) desc, f.protocol asc, t.client_ip asc, t.server_ip asc, t.server_port asc
-limit nullif($top, 0)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caphouse.queries import csv_lines
-from caphouse.queries.engine import connect
+from caphouse.queries.engine import Answer, connect
 
 
 def lines(query: str, **params: object) -> list[str] | None:
     with connect() as connection:
-        batches = csv_lines.batches(connection.sql(query, params=params or None))
-        return None if batches is None else [line for batch in batches for line in batch]
+        blocks = csv_lines.blocks(Answer(connection.sql(query, params=params or None)))
+        return None if blocks is None else [line for block in blocks for line in block.lines()]
 
 
 @settings(deadline=None, max_examples=60)
@@ -66,3 +66,32 @@ def test_rows_keep_their_order() -> None:
 def test_errors_in_the_midst_of_rows_come_out() -> None:
     with pytest.raises(duckdb.Error, match=r"^Invalid Input Error: broken"):
         lines("select case when i = 250000 then error('broken') else 'x' end as a from range(300000) as t(i)")
+
+
+@pytest.mark.parametrize("limit", [None, 7])
+def test_text_made_before_rows_are_in_order_is_the_same(limit: int | None) -> None:
+    with connect() as connection:
+        rows = connection.sql("select i, i * 7919 % 1009 as key, 'a,' || i as text from range(10000) as t(i)")
+        found = csv_lines.blocks(Answer(rows, "key desc, text asc", limit))
+        assert found is not None
+        made = [line for block in found for line in block.lines()]
+    expected = sorted(((i, i * 7919 % 1009, f"a,{i}") for i in range(10_000)), key=lambda row: (-row[1], row[2]))[:limit]
+    assert made == [f'{i},{key},"{text}"' for i, key, text in expected]
+
+
+@pytest.mark.parametrize("setting", ["arrow_large_buffer_size", "produce_arrow_string_view"])
+def test_settings_of_arrow_change_no_line(setting: str) -> None:
+    """Statements before the last one of `caphouse sql` may set them."""
+    with connect() as connection:
+        connection.execute(f"set {setting} = true")
+        text = "a text that is longer than twelve characters"
+        found = csv_lines.blocks(Answer(connection.sql(f"select i as a, '{text}' as b from range(5000) as t(i)")))
+        assert found is not None
+        assert [line for block in found for line in block.lines()] == [f"{i},{text}" for i in range(5000)]
+
+
+def test_a_block_holds_its_lines_and_no_more() -> None:
+    with connect() as connection:
+        found = csv_lines.blocks(Answer(connection.sql("select i as a, 'x\ny' as b from range(300000) as t(i)")))
+        assert found is not None
+        assert b"".join(block.text for block in found) == b"".join(b'%d,"x\ny"\n' % i for i in range(300_000))

@@ -205,6 +205,7 @@ def test_mistakes_are_told(session: Session) -> None:
         {"capture": "none.pcap"},
         {"capture": ""},
         {"top": "many"},
+        {"top": -1},
         {"colour": "red"},
         {"since": "soon"},
     )
