@@ -19,7 +19,7 @@ from typing import Any
 import typer
 
 from ..warehouse.errors import CaphouseError, CaptureError, UsageError
-from . import ask, ingest, maintain, reports, watch
+from . import ask, ingest, maintain, options, reports, watch
 from .options import ExitCode
 from .output import ReaderLeft
 from .terminal import safe, say
@@ -104,6 +104,7 @@ def program() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # Huge pages for a few buffers that are used again and again: where memory is scarce, clearing them takes more than they give.
     os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+    options.left_open = []
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
     try:
         main()

@@ -31,6 +31,9 @@ _HEAVY = frozenset({"traffic", "_traffic_all", "_traffic_once", "_duplicate_pack
 _ONCE = {"traffic": "_traffic_once", "_connections": "_connections_once"}
 """Views that count everything once when that is asked for, and those that take their place then."""
 
+_SMALL_ROWS = 10_000
+"""Rows of a file for which opening it takes about as long as keeping them for the next step that reads them."""
+
 _SLACK_NS = 100_000
 """Copies of one packet are stamped within this time; `_duplicate_packets` says so, too."""
 
@@ -49,6 +52,10 @@ class Snapshot(Protocol):
         days: Collection[dt.date | None] | None = None,
     ) -> list[str]:
         """Paths or URIs of the table's files that may hold rows of that time and of these ingests, whose captures began on `days`."""
+        ...
+
+    def rows(self, table: str) -> int:
+        """Rows in all files of the table."""
         ...
 
 
@@ -76,30 +83,49 @@ class Definitions:
     def ensure(self, names: Iterable[str]) -> None:
         """Creates those of the named tables and views, and of what they read, that are not there yet."""
         for name, sql in self._selects(names).items():
-            if name not in self._defined:
-                self._connection.execute(f"create {self._temporary}view {name} as {sql}")
-                self._defined.add(name)
+            self._create(name, sql)
+
+    def ensure_alone(self, names: Iterable[str]) -> None:
+        """Creates those of the named tables and views that are not there yet, each with what it reads and is not there inside it.
+
+        DuckDB looks into a view again wherever another reads it; this way it does so once for each name.
+        """
+        asked = set(names)
+        within: dict[str, str] = {}
+        for name, sql in self._selects(asked).items():
+            if name in self._defined:
+                continue
+            if name in asked:
+                self._create(name, _with([f"{step} as not materialized ({select})" for step, select in within.items()], sql))
+            else:
+                within[name] = sql
+
+    def _create(self, name: str, sql: str) -> None:
+        if name not in self._defined:
+            self._connection.execute(f"create {self._temporary}view {name} as {sql}")
+            self._defined.add(name)
 
     def around(self, sql: str, names: Iterable[str]) -> str:
         """Returns a SELECT that brings the named tables and views with it, so that none need be created.
 
         DuckDB looks into one such statement once, but into views that read views again for each that is created. Traffic that
-        several steps read is not kept in between, which takes a third of the memory; whether its files are read once for all steps
-        is left to DuckDB. The traffic of a time range takes joins to make, and is kept.
+        several steps read is not kept in between, which takes a third of the memory, and each step reads the files for itself; where
+        these are small, whether they are read once for all steps is left to DuckDB. The traffic of a time range takes joins to make,
+        and is kept.
         """
         selects = self._selects(names)
-        if not selects:
-            return sql
         texts = [*selects.values(), sql]
         steps = []
         for name, select in selects.items():
             read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
             keep = ""
-            if read > 1 and (name in BY_NAME or name in _HEAVY):
-                keep = "materialized " if self._scope.timed or self._scope.deduplicate else "not materialized "
+            if self._scope.timed or self._scope.deduplicate:
+                if read > 1 and (name in BY_NAME or name in _HEAVY):
+                    keep = "materialized "
+            elif name in _HEAVY or (name in BY_NAME and not self._files.are_small(name)):
+                keep = "not materialized "
             steps.append(f"{name} as {keep}({select})")
-        own = sql.removeprefix("with ")
-        return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
+        return _with(steps, sql)
 
     def _selects(self, names: Iterable[str]) -> dict[str, str]:
         """Names and SELECTs of the named tables and views and of what they read, in order of need; `captures` is there already."""
@@ -190,6 +216,14 @@ class Definitions:
         connection.execute(f"create {self._temporary}view captures as {rows}{where}")
 
 
+def _with(steps: Sequence[str], sql: str) -> str:
+    """Puts steps before those that a SELECT has."""
+    if not steps:
+        return sql
+    own = sql.removeprefix("with ")
+    return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
+
+
 def _find_captures(connection: duckdb.DuckDBPyConnection, rows: str, name: str) -> list[int]:
     """Returns the ingest_id of the captures called `name`: by file name or source URI, else by a prefix of one capture_id."""
     by_name = f"select ingest_id from ({rows}) where file_name = $1 or source_uri = $1"  # noqa: S608 - of declared names
@@ -221,6 +255,10 @@ class _Files:
         wanted = self._ingest_ids if ingest_ids is None else ingest_ids
         files = (self._snapshot.uris(table, time_range_ns=bounds, ingest_ids=wanted, days=self._days) for bounds in ranges_ns)
         return list(dict.fromkeys(chain.from_iterable(files)))
+
+    def are_small(self, table: str) -> bool:
+        """Whether the table's files hold so few rows that opening them is most of the work of reading them."""
+        return self._snapshot.rows(table) < _SMALL_ROWS * len(self._snapshot.uris(table))
 
 
 def _times(value: int | None, factor: int) -> int | None:

@@ -196,7 +196,7 @@ class Session:
         if any(word in _LISTINGS or word.startswith("duckdb_") for word in words):
             connection = self.connection
         else:
-            definitions.ensure(words.intersection(catalog.public_names()))
+            definitions.ensure_alone(words.intersection(catalog.public_names()))
         statements = connection.extract_statements(query)
         if not statements:
             raise UsageError("there is no SQL statement to run")

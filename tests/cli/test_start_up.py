@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,22 @@ def test_where_no_command_is_named_all_are_there(arguments: list[str]) -> None:
     if arguments[:1] != ["report"]:
         assert {"ingest", "report", "sql", "schema"} <= set(app.commands)
     assert {"rtt", "ports", "destinations"} <= set(app.commands["report"].commands)
+
+
+def test_the_end_of_the_process_leaves_nothing_behind(tmp_path: Path) -> None:
+    """DuckDB is not put away by then; its folder is."""
+    Warehouse.create(tmp_path / "w")
+    (tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-m", "caphouse.cli.main", "sql", "-w", str(tmp_path / "w"), "--format", "csv"]
+    for query, code in (("select count(*) as n from flows", 0), ("select no_such from flows", 2)):
+        done = subprocess.run(
+            [*command, query],
+            check=False,
+            env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        assert list((tmp_path / "temporary").iterdir()) == []
+        assert bool(done.stdout) == (code == 0)

@@ -27,6 +27,18 @@ def test_an_empty_warehouse_answers_with_no_rows(tmp_path: Path) -> None:
             assert session.report(name, since="2026-01-01T00:00:01", until="2026-01-02").fetchall() == []
 
 
+def test_a_name_asked_for_alone_holds_the_same_rows(warehouse: Warehouse) -> None:
+    """What it reads is inside it then, instead of beside it."""
+    with Session(warehouse) as full:
+        for name in catalog.public_names():
+            query = f"select * from {name} order by all"
+            with Session(warehouse) as own:
+                alone = own.sql(query).fetchall()
+                beside = own.connection.execute(query).fetchall()
+            assert alone == beside == full.connection.execute(query).fetchall(), name
+        assert full.sql("select count(*) from tcp_rtt").fetchall() != [(0,)]
+
+
 def test_a_session_stays_with_its_snapshot_until_told(tmp_path: Path) -> None:
     first, second, _ = hand_made_warehouse.CAPTURES
     warehouse = hand_made_warehouse.make_warehouse(tmp_path / "w", [first], {})
