@@ -56,7 +56,7 @@ def ingest(
         # NumPy, Arrow and the tables of protocols are loaded while the warehouse is opened: a tenth of a second of waiting less.
         from ..ingest import capture, pipeline
 
-        if processes == 1:
+        if processes == 1 and not opening.done():
             capture.load_tables()
         target = opening.result()
     with _progress() as show:

@@ -19,7 +19,7 @@ from typing import Any
 import typer
 
 from ..warehouse.errors import CaphouseError, CaptureError, UsageError
-from . import ask, ingest, maintain, options, reports, watch
+from . import ask, ingest, maintain, options, watch
 from .options import ExitCode
 from .output import ReaderLeft
 from .terminal import safe, say
@@ -69,10 +69,16 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     asked = arguments[0] if arguments else None
     names = [asked] if asked in _COMMANDS else list(_COMMANDS)
     for name in names:
-        if name == "report":
-            app.add_typer(reports.group(arguments[1] if asked == name and len(arguments) > 1 else None), name=name)
+        command = _COMMANDS[name]
+        if command is not None:
+            app.command(name)(command)
+            continue
+        from . import reports
+
+        if name == "captures":
+            app.command(name)(reports.captures_command())
         else:
-            app.command(name)(reports.captures_command() if name == "captures" else _COMMANDS[name])
+            app.add_typer(reports.group(arguments[1] if asked == name and len(arguments) > 1 else None), name=name)
     return app
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.arrays import arrow
 from ..warehouse.texts import take
 from .columns import AddressTable, Int32
 from .keys import KeyTable
@@ -51,8 +52,8 @@ class AddressBook:
     def to_arrow(self) -> pa.Table:
         """The rows of `addresses` without `ingest_id`: ip, family, hex."""
         high, low, family = (word.array for word in self._keys.words)
-        every = pa.DictionaryArray.from_arrays(np.arange(len(self), dtype=np.int32), self.text)
-        return pa.table({"ip": every, "family": pa.array(family.astype(np.int16)), "hex": _hex(high, low)})
+        every = pa.DictionaryArray.from_arrays(arrow(np.arange(len(self), dtype=np.int32)), self.text)
+        return pa.table({"ip": every, "family": arrow(family.astype(np.int16)), "hex": _hex(high, low)})
 
 
 def _hex(high: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> pa.Array:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.arrays import arrow
 from ..warehouse.texts import take
 from .columns import Int64
 from .formats.base import NO_TIME
@@ -17,14 +18,12 @@ from .keys import group
 
 def numbers_or_null(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
     """Numbers of type `kind`, NULL where they are negative; truths as they are."""
-    if values.dtype == np.bool_:
-        return pa.array(values)
-    return pa.array(values.astype(kind.to_pandas_dtype()), mask=values < 0)
+    return arrow(values) if values.dtype == np.bool_ else arrow(values.astype(kind.to_pandas_dtype(), copy=False), values >= 0)
 
 
 def times_or_null(values: Int64) -> pa.Array:
     """Nanoseconds, NULL where they are `NO_TIME`."""
-    return pa.array(values, mask=values == NO_TIME)
+    return arrow(values, values != NO_TIME)
 
 
 def texts_or_null(numbers: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
@@ -34,7 +33,7 @@ def texts_or_null(numbers: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
     codes = np.zeros(len(numbers), dtype=np.int32)
     codes[present] = occurring
     dictionary = take(texts, numbers[present[first]])
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=numbers < 0), dictionary)
+    return pa.DictionaryArray.from_arrays(arrow(codes, numbers >= 0), dictionary)
 
 
 def named(values: npt.NDArray[Any], name: Callable[[int], str | None]) -> pa.Array:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..warehouse.arrays import arrow
 from ..warehouse.errors import CaptureError, EmptyCapture, SourceVanished, UnsupportedFormat
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
@@ -95,6 +97,7 @@ def ingest_content(
     pool: Executor | None = None,
     *,
     keep_packets: bool = True,
+    last: bool = False,
 ) -> Ingested:
     """Write the rows of one capture, whatever state it is in. One that cannot be read to its end is 'interrupted', where packets were read.
 
@@ -106,6 +109,7 @@ def ingest_content(
         advance: Told the number of packets after each batch.
         pool: Threads to read and decode in; None to do that in this one.
         keep_packets: Whether rows of `packets` are written.
+        last: Whether the writer gets no packets after these.
 
     Raises:
         CaptureError: The source cannot be read, or not to its end and there is nothing of it to keep: not one packet, or an earlier row.
@@ -127,7 +131,7 @@ def ingest_content(
         # two processors and nothing to uncompress does reading share the one other thread.
         with ThreadPoolExecutor(1, thread_name_prefix="caphouse-read") as alone:
             reading = alone if pool is not None and (BATCHES_AHEAD or content.compression is not None) else pool
-            ingest_packets(reader, writer, ingest_id, tally, advance, pool, reading, keep_packets=keep_packets)
+            ingest_packets(reader, writer, ingest_id, tally, advance, pool, reading, keep_packets=keep_packets, last=last)
         problems = list(reader.state.problems)
     digest = content.digest()
     problems += content.problems
@@ -237,8 +241,12 @@ def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
     return columns, find_lanes(columns)
 
 
-def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[PacketBatch]:
-    """Read, uncompress and hash the next batches in the pool, in order, while this one is worked on."""
+@contextmanager
+def _read_ahead(batches: Iterator[PacketBatch], pool: Executor | None) -> Iterator[Iterator[PacketBatch]]:
+    """Read, uncompress and hash the next batches in the pool, in order, while one is worked on; the first ones from now on."""
+    if pool is None:
+        yield batches
+        return
     one_at_a_time = Lock()
     ready: deque[PacketBatch | Exception | None] = deque()
 
@@ -250,7 +258,8 @@ def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[Pack
                 ready.append(error)
 
     coming = deque(pool.submit(read) for _ in range(READS_AHEAD))
-    try:
+
+    def in_order() -> Iterator[PacketBatch]:
         while True:
             # Whichever of them it was that read first: when this one is done, what comes next is there.
             coming.popleft().result()
@@ -262,17 +271,16 @@ def _read_ahead(batches: Iterator[PacketBatch], pool: Executor) -> Iterator[Pack
             coming.append(pool.submit(read))
             yield batch
             del batch
+
+    try:
+        yield in_order()
     finally:
         # Nobody may close the content under a read.
         wait([future for future in coming if not future.cancel()])
 
 
-def _prepared(
-    batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None, reading: Executor | None
-) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
-    """Prepare batches, with pools some ahead of the one that is given out; the order stays."""
-    if reading is not None:
-        batches = _read_ahead(batches, reading)
+def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
+    """Prepare batches, with a pool some ahead of the one that is given out; the order stays."""
     if pool is None or not BATCHES_AHEAD:
         for batch in batches:
             yield batch, *_prepare(decoder, batch)
@@ -298,6 +306,7 @@ def ingest_packets(
     reading: Executor | None,
     *,
     keep_packets: bool = True,
+    last: bool = False,
 ) -> None:
     """Read, decode and write all packets of one capture, then its conversations.
 
@@ -312,28 +321,33 @@ def ingest_packets(
         tally: Is added up.
         advance: Told the number of packets after each batch.
         keep_packets: Whether rows of `packets` are written.
+        last: Whether the writer gets no packets after these.
     """
-    decoder = Decoder()
-    conversations = Conversations(_known_ports())
-    applications = Applications(_matcher())
-    for batch, columns, lanes in _prepared(reader.batches(), decoder, pool, reading):
-        tally.set_date(batch)
-        stream, flow_id = conversations.update(columns, lanes)
-        application = applications.update(columns, flow_id)
-        rows = packet_rows(
-            columns,
-            ingest_id=ingest_id,
-            stream=stream,
-            flow_id=flow_id,
-            application=application,
-            application_names=applications.names,
-            paths=decoder.paths,
-        )
-        if keep_packets:
-            writer.write("packets", rows, tally.date)
-        tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
-        advance(len(batch))
-        del batch, columns, lanes, rows  # or the next but one would be made while they take memory
+    with _read_ahead(reader.batches(), reading) as batches:
+        # What is loaded for the first capture is loaded while its first bytes are read.
+        decoder = Decoder()
+        conversations = Conversations(_known_ports())
+        applications = Applications(_matcher())
+        for batch, columns, lanes in _prepared(batches, decoder, pool):
+            tally.set_date(batch)
+            stream, flow_id = conversations.update(columns, lanes)
+            application = applications.update(columns, flow_id)
+            rows = packet_rows(
+                columns,
+                ingest_id=ingest_id,
+                stream=stream,
+                flow_id=flow_id,
+                application=application,
+                application_names=applications.names,
+                paths=decoder.paths,
+            )
+            if keep_packets:
+                writer.write("packets", rows, tally.date)
+            tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
+            advance(len(batch))
+            del batch, columns, lanes, rows  # or the next but one would be made while they take memory
+    if last:
+        writer.end("packets")
     tables = conversations.finish(decoder.paths.texts, applications.finish(), tally.last_ts_ns)
     for name, rows in chain(tables, [("interfaces", _interface_rows(reader))]):
         if rows.num_rows:
@@ -341,9 +355,7 @@ def ingest_packets(
 
 
 def _with_ingest_id(rows: pa.Table, ingest_id: int) -> pa.Table:
-    return rows.add_column(
-        0, pa.field("ingest_id", pa.int64(), nullable=False), pa.array(np.full(rows.num_rows, ingest_id, dtype=np.int64))
-    )
+    return rows.add_column(0, pa.field("ingest_id", pa.int64(), nullable=False), arrow(np.full(rows.num_rows, ingest_id, dtype=np.int64)))
 
 
 def _interface_rows(reader: Reader) -> pa.Table:

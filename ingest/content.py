@@ -25,7 +25,7 @@ from ..warehouse.errors import reason as error_reason
 from .compression import HEAD_BYTES, MAX_EXPANSION, Decompressing, detect
 from .formats.base import PADDING_BYTES, Problem
 
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 22
 """Bytes that are read and hashed in one go: small enough to be in the cache still when they are hashed."""
 FIRST_BUFFER_BYTES = 1 << 20
 """Size of the first buffer where the content's size is not known; later ones grow with what was really read."""

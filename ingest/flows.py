@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.arrays import arrow
 from ..warehouse.schema import Table
 from ..warehouse.tables import FLOW_MINUTES, FLOWS, INGEST_ID
 from ..warehouse.texts import take
@@ -304,14 +305,14 @@ def count_rows(sums: Sums, from_client: Bool, start: int) -> tuple[dict[str, pa.
     flow, minute = sums.flow[starts], sums.minute[starts]
     flow_starts = np.flatnonzero(np.diff(flow, prepend=-1))
     totals: dict[str, pa.Array] = {}
-    minutes = {"flow_id": pa.array(flow.astype(np.int32)), "minute": pa.array(minute.astype(np.int32), mask=minute == NO_MINUTE)}
+    minutes = {"flow_id": arrow(flow.astype(np.int32)), "minute": arrow(minute.astype(np.int32), minute != NO_MINUTE)}
     for name, counts in zip(COUNTERS, sums.counts, strict=True):
         both = np.zeros(2 * len(starts), dtype=np.int64)
         both[place] = counts
         for way, end in enumerate(("server", "client")):
             one_way = np.ascontiguousarray(both[way::2])
-            minutes[f"{name}_to_{end}"] = pa.array(one_way)
-            totals[f"{name}_to_{end}"] = pa.array(np.add.reduceat(one_way, flow_starts))
+            minutes[f"{name}_to_{end}"] = arrow(one_way)
+            totals[f"{name}_to_{end}"] = arrow(np.add.reduceat(one_way, flow_starts))
     return totals, minutes
 
 

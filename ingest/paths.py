@@ -45,7 +45,7 @@ class Paths:
             children = self._make_room(protocol)
         following = children.take(parents)
         if following.min(initial=0) < 0:
-            following = self._grow(np.unique(parents), protocol).take(parents)
+            following = self._grow(np.flatnonzero(np.bincount(parents)), protocol).take(parents)
         return following
 
     def _make_room(self, protocol: int) -> npt.NDArray[np.int64]:

@@ -358,7 +358,7 @@ def ingest_chunk(
         with StagedWriter(root, executor=several) as writer:
             reader = _ChunkReader(root, writer, known, options, several, progress)
             for source in sources:
-                reader.read(source)
+                reader.read(source, last=source is sources[-1])
             reader.chunk.files = writer.finish()
             return reader.chunk
 
@@ -389,9 +389,9 @@ class _ChunkReader:
         self._packets = 0
         self._seen: set[str] = set()
 
-    def read(self, source: Source) -> None:
-        """Add one source to the chunk, whatever comes of it."""
-        result, row = self._read(source)
+    def read(self, source: Source, *, last: bool) -> None:
+        """Add one source to the chunk, whatever comes of it; after the last one no packets come."""
+        result, row = self._read(source, last=last)
         if row is not None and row["capture_id"] in self._seen:
             result, row = result.as_present(), None
         if row is not None:
@@ -401,12 +401,12 @@ class _ChunkReader:
         self.chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
         self.chunk.file_bytes += source.file_bytes or 0
 
-    def _read(self, source: Source) -> tuple[CaptureResult, dict[str, Any] | None]:
+    def _read(self, source: Source, *, last: bool) -> tuple[CaptureResult, dict[str, Any] | None]:
         try:
             present = self._recognise(source)
             if present is not None:
                 return present, None
-            ingested = self._ingest(source)
+            ingested = self._ingest(source, last=last)
             warning = None
             if source.again is not None:
                 self._take_over(source, source.again, ingested.row)
@@ -424,7 +424,7 @@ class _ChunkReader:
         except Exception as error:  # noqa: BLE001 - a defect here must not cost the user the other captures
             return self._defect(source, error)
 
-    def _ingest(self, source: Source) -> Ingested:
+    def _ingest(self, source: Source, *, last: bool) -> Ingested:
         """Read a capture; an earlier state of the same file is recognised by what this one begins with."""
         earlier = [capture for capture in self._known.at(source.uri) if capture.content_bytes is not None]
         marks = {capture.content_bytes for capture in earlier if capture.content_bytes is not None}
@@ -436,7 +436,9 @@ class _ChunkReader:
             content = stack.enter_context(opened)
             pool = self._pool if _is_large(source) else None
             keep_packets = source.again is None or source.again["packets_pruned_ns"] is None
-            ingested = ingest_content(source, content, self._writer, self._options, self._advance, pool, keep_packets=keep_packets)
+            ingested = ingest_content(
+                source, content, self._writer, self._options, self._advance, pool, keep_packets=keep_packets, last=last
+            )
             if keeper is not None and ingested.row["format"] is not None and content.failure is None:
                 keeper.keep(ingested.row["capture_id"])
         self.chunk.beginnings[ingested.row["ingest_id"]] = {

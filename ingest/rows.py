@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.arrays import arrow
 from ..warehouse.tables import PACKETS
 from .columns import Columns
 from .formats.base import LARGEST_FRAME_LENGTH, NO_TIME
@@ -16,7 +17,6 @@ from .keys import group
 from .paths import Paths
 
 Int32 = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
 
 
 def packet_rows(
@@ -47,17 +47,17 @@ def packet_rows(
     has_ip = columns.ip_version >= 0
     texts = columns.addresses.text
     arrays: dict[str, pa.Array] = {
-        "ingest_id": pa.array(np.full(size, ingest_id, dtype=np.int64)),
-        "frame_number": pa.array(np.arange(columns.first_frame, columns.first_frame + size, dtype=np.int64)),
-        "ts_ns": _with_mask(columns.ts_ns, columns.ts_ns != NO_TIME, pa.int64()),
-        "wire_length": pa.array(np.minimum(columns.wire_length, LARGEST_FRAME_LENGTH)),
+        "ingest_id": arrow(np.full(size, ingest_id, dtype=np.int64)),
+        "frame_number": arrow(np.arange(columns.first_frame, columns.first_frame + size, dtype=np.int64)),
+        "ts_ns": arrow(columns.ts_ns, columns.ts_ns != NO_TIME),
+        "wire_length": arrow(np.minimum(columns.wire_length, LARGEST_FRAME_LENGTH)),
         "link_type": _link_types(columns.link_type),
         "protocols": _protocols(columns.path, application, application_names, paths),
         "eth_src": _text(columns.eth_src, columns.macs),
         "eth_dst": _text(columns.eth_dst, columns.macs),
-        "ip_more_fragments": _with_mask(columns.ip_more_fragments, has_ip, pa.bool_()),
-        "in_icmp_error": pa.array(columns.in_icmp_error),
-        "tcp_sack_permitted": _with_mask(columns.tcp_sack_permitted, columns.tcp_flags >= 0, pa.bool_()),
+        "ip_more_fragments": arrow(columns.ip_more_fragments, has_ip),
+        "in_icmp_error": arrow(columns.in_icmp_error),
+        "tcp_sack_permitted": arrow(columns.tcp_sack_permitted, columns.tcp_flags >= 0),
         "stream": _number(stream, pa.int32()),
         "flow_id": _number(flow_id, pa.int32()),
         "application": _text(application, pa.array(application_names, pa.string())),
@@ -79,22 +79,10 @@ def _number(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
         return pa.nulls(len(values), kind)
     # One pass that most columns of most batches pass or fail as a whole.
     if values.min() >= 0:
-        return pa.array(values.astype(kind.to_pandas_dtype(), copy=False))
+        return arrow(values.astype(kind.to_pandas_dtype(), copy=False))
     if values.max() < 0:
         return pa.nulls(len(values), kind)
-    return _with_mask(values, values >= 0, kind)
-
-
-def _with_mask(values: npt.NDArray[Any], valid: Mask, kind: pa.DataType) -> pa.Array:
-    """Array of `kind`, NULL where `valid` is false."""
-    if valid.all():
-        return pa.array(values.astype(kind.to_pandas_dtype(), copy=False))
-    validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    if kind == pa.bool_():
-        data = pa.py_buffer(np.packbits(values, bitorder="little"))
-    else:
-        data = pa.py_buffer(np.ascontiguousarray(values, dtype=kind.to_pandas_dtype()))
-    return pa.Array.from_buffers(kind, len(values), [validity, data])
+    return arrow(values.astype(kind.to_pandas_dtype(), copy=False), values >= 0)
 
 
 def _text(indexes: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
@@ -105,9 +93,12 @@ def _text(indexes: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
 
 
 def _link_types(link_types: Int32) -> pa.Array:
-    codes, first = group(link_types)
+    if (link_types == link_types[:1]).all():
+        codes, first = np.zeros(len(link_types), dtype=np.int32), np.arange(min(len(link_types), 1))
+    else:
+        codes, first = group(link_types)
     names = pa.array([link_type_name(number) for number in link_types[first].tolist()], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes), names, safe=False)
+    return pa.DictionaryArray.from_arrays(arrow(codes), names, safe=False)
 
 
 def _protocols(path: Int32, application: npt.NDArray[np.int16], names: list[str], paths: Paths) -> pa.Array:
@@ -119,4 +110,4 @@ def _protocols(path: Int32, application: npt.NDArray[np.int16], names: list[str]
     for code in numbers[first].tolist():
         number, label = divmod(code, width)
         texts.append(f"{paths.texts[number]}:{names[label - 1]}" if label else paths.texts[number])
-    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(texts, pa.string()), safe=False)
+    return pa.DictionaryArray.from_arrays(arrow(codes), pa.array(texts, pa.string()), safe=False)

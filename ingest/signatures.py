@@ -147,23 +147,22 @@ class _Filter:
         signatures = [test.signature for test in tests]
         lengths, captured = np.arange(LONGEST_BOUND + 2), np.arange(SEARCHED_BYTES + 1)
         self._by_length = self._tables(
-            [(lengths >= signature.least) & (lengths <= (signature.most or lengths[-1])) for signature in signatures]
+            np.array([(lengths >= signature.least) & (lengths <= (signature.most or lengths[-1])) for signature in signatures])
         )
-        self._by_captured = self._tables([captured >= _needed(signature) for signature in signatures])
+        self._by_captured = self._tables(np.array([captured >= _needed(signature) for signature in signatures]))
         is_over = {over: np.isin(np.arange(len(own)), port_row[half << 16 : (half + 1) << 16]) for half, over in enumerate(TRANSPORTS)}
-        self._by_port = self._tables([(own[:, test.protocol] | test.anywhere) & is_over[test.signature.over] for test in tests])
+        self._by_port = self._tables(np.array([(own[:, test.protocol] | test.anywhere) & is_over[test.signature.over] for test in tests]))
         allowed = np.array([_allowed_bytes(signature) for signature in signatures])
         # The signatures that places after each one in the order have a say on, as tables of a single entry.
         order = _best_order(allowed.mean(axis=2))
-        open_ = [np.logical_or.reduce(~allowed[:, order[step:]], axis=(1, 2), keepdims=True)[:, 0] for step in range(1, len(order) + 1)]
-        self._by_byte = [
-            (place, self._tables(list(allowed[:, place])), self._tables(list(later))) for place, later in zip(order, open_, strict=True)
-        ]
+        restricted: Bool = np.any(~allowed, axis=2)
+        open_ = [np.any(restricted[:, order[step:]], axis=1)[:, np.newaxis] for step in range(1, len(order) + 1)]
+        self._by_byte = [(place, self._tables(allowed[:, place]), self._tables(later)) for place, later in zip(order, open_, strict=True)]
 
-    def _tables(self, columns: list[Bool]) -> list[Bits]:
-        """One uint64 table for every 64 signatures: bit k of an entry says what the k-th column says there."""
-        bits = np.zeros((len(columns[0]), 64 * len(self._words)), dtype=np.bool_)
-        bits[:, : len(columns)] = np.stack(columns, axis=1)
+    def _tables(self, says: Bool) -> list[Bits]:
+        """One uint64 table for every 64 signatures: bit k of its n-th entry is `says[k, n]`."""
+        bits = np.zeros((says.shape[1], 64 * len(self._words)), dtype=np.bool_)
+        bits[:, : len(says)] = says.T
         words = np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
         return [np.ascontiguousarray(words[:, word]) for word in range(len(self._words))]
 

@@ -30,10 +30,13 @@ from ..warehouse.errors import CaptureError, SourceVanished, UsageError, reason
 from ..warehouse.locations import Entry, Location
 from ..warehouse.originals import IS_ORIGINAL
 from .companions import companions, names_beside, with_local_companions
-from .content import READ_BYTES, Change
+from .content import Change
 
 STDIN = "-"
 """The word, and the stored URI, of standard input."""
+
+ONE_REQUEST_BYTES = 1 << 20
+"""A blob of no more is fetched by a single request."""
 
 SIDECAR_SUFFIXES = frozenset({".asc", ".json", ".md", ".md5", ".py", ".sha1", ".sha256", ".sha512", ".sig"})
 """Files that a folder may hold beside its captures: checksums and signatures, exported session metadata, notes and scripts.
@@ -134,7 +137,7 @@ class Source:
         try:
             if not self.location.is_local:
                 blob = cast("BinaryIO", self.location.open_input())
-                if self.file_bytes is None or self.file_bytes > READ_BYTES:
+                if self.file_bytes is None or self.file_bytes > ONE_REQUEST_BYTES:
                     return blob
                 with blob:
                     return io.BytesIO(blob.read())  # one request, so that it is of one state of the blob
@@ -155,7 +158,7 @@ class Source:
         Raises:
             SourceVanished: It is gone.
         """
-        if self.location is None or self.location.is_local or (self.file_bytes or 0) <= READ_BYTES:
+        if self.location is None or self.location.is_local or (self.file_bytes or 0) <= ONE_REQUEST_BYTES:
             return None
         info = self.location.filesystem().get_file_info(self.location.path)
         if info.type.name == "NotFound":

@@ -256,8 +256,10 @@ def _events(segments: _Segments) -> Int64:
     key = stretch * 2 + segments.side
     measured = np.flatnonzero(segments.measured)
     acks = measured[segments.flags[measured] & ACK != 0]
-    firsts = [places[group(key[places])[1]] for places in (measured, acks)]
-    return np.unique(np.concatenate([np.flatnonzero(syn), *firsts]))
+    event = syn.copy()
+    for places in (measured, acks):
+        event[places[group(key[places])[1]]] = True
+    return np.flatnonzero(event)
 
 
 def _carry_on(pair: Int64, begins: Bool, streams: Int32) -> Int32:

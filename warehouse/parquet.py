@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .arrays import arrow
 from .schema import Encoding, Type
 from .texts import take
 
@@ -157,7 +158,7 @@ def _compact(array: pa.DictionaryArray) -> pa.DictionaryArray:
     renumber = np.cumsum(used, dtype=np.int32) - np.int32(1)
     # -1 can only come out of the index 0 that stands for NULL, which the mask hides.
     compacted = np.maximum(renumber[codes], 0)
-    return pa.DictionaryArray.from_arrays(pa.array(compacted, mask=absent), take(dictionary, np.flatnonzero(used)))
+    return pa.DictionaryArray.from_arrays(arrow(compacted, None if absent is None else ~absent), take(dictionary, np.flatnonzero(used)))
 
 
 class ParquetSink:

@@ -16,7 +16,7 @@ from collections import defaultdict, deque
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from blake3 import blake3
 
@@ -72,7 +72,6 @@ class DataFile:
 
 
 Partition = tuple[str, "dt.date | None"]
-Item = TypeVar("Item")
 
 
 class OpenFile:
@@ -121,9 +120,14 @@ class OpenFile:
             self._sink.write(pieces)
 
     @property
+    def bytes_written(self) -> int:
+        """Bytes that it has so far."""
+        return self._sink.bytes_written
+
+    @property
     def is_large(self) -> bool:
         """Whether it is time to begin another file."""
-        return self._sink.bytes_written >= FILE_BYTES
+        return self.bytes_written >= FILE_BYTES
 
     def finish(self) -> DataFile:
         """Complete the file and give it its name.
@@ -177,6 +181,17 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
+class _Job:
+    """Work that is done once, by whoever comes first; it holds what it works on until then."""
+
+    def __init__(self, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+        self._left = [(work, arguments)]
+
+    def __call__(self) -> None:
+        work, arguments = self._left.pop()
+        work(*arguments)
+
+
 class StagedWriter:
     """Collects rows of any tables and days, also of many captures, and writes them in large row groups.
 
@@ -199,7 +214,7 @@ class StagedWriter:
         self._open: set[OpenFile] = set()
         self._finished: list[DataFile] = []
         self._executor = executor
-        self._pending: deque[Future[None]] = deque()
+        self._pending: deque[tuple[Future[None], _Job]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -232,16 +247,35 @@ class StagedWriter:
                     return
                 partition = max(self._rows, key=self._rows.__getitem__)
             pieces = self._take(partition)
-        if self._executor is None:
-            self._encode(partition, pieces)
-            return
-        self._pending.append(self._executor.submit(self._encode, partition, pieces))
+        self._hand_in(self._encode, partition, pieces)
         self._settle(MOST_PENDING)
 
+    def _hand_in(self, work: Callable[..., None], *arguments: object) -> None:
+        """Have work done by the executor; without one do it."""
+        job = _Job(work, arguments)
+        if self._executor is None:
+            job()
+        else:
+            self._pending.append((self._executor.submit(job), job))
+
     def _settle(self, most: int) -> None:
-        """Wait until no more than `most` row groups are on their way; raises what went wrong with one."""
+        """Wait until no more than `most` pieces of work are on their way; raises what went wrong with one."""
         while len(self._pending) > most:
-            self._pending.popleft().result()
+            self._pending.popleft()[0].result()
+
+    def _work_off(self) -> None:
+        """Do what the executor has not begun, from the last on, and wait for the rest; raises what went wrong with one."""
+        left: deque[tuple[Future[None], _Job]] = deque()
+        try:
+            for future, job in reversed(self._pending):
+                if future.cancel():
+                    job()
+                else:
+                    left.appendleft((future, job))
+        finally:
+            wait([future for future, _ in self._pending])
+        self._pending = left
+        self._settle(0)
 
     def _take(self, partition: Partition) -> list[pa.Table]:
         del self._rows[partition]
@@ -268,6 +302,27 @@ class StagedWriter:
             self._open.discard(file)
             self._finished.append(done)
 
+    def end(self, table: str) -> None:
+        """Write what is left of a table and complete its files, with an executor while rows of other tables are still made.
+
+        For when no more rows of it are to come before `finish`; those that do come go to further files.
+        """
+        if self._executor is None:
+            return
+        with self._lock:
+            rest = [(partition, self._take(partition)) for partition in list(self._pieces) if partition[0] == table]
+        self._hand_in(self._end, table, rest, [future for future, _ in self._pending])
+
+    def _end(self, table: str, rest: list[tuple[Partition, list[pa.Table]]], before: list[Future[None]]) -> None:
+        # They were handed in before this was, so that each is done or on its way in another thread.
+        wait(before)
+        while rest:
+            self._encode(*rest.pop())
+        with self._lock:
+            files = [file for partition in list(self._idle) if partition[0] == table for file in self._idle.pop(partition)]
+        for file in files:
+            self._complete(file)
+
     def finish(self) -> list[DataFile]:
         """Write what is left and complete all files. The writer can be used again afterwards.
 
@@ -277,41 +332,24 @@ class StagedWriter:
         Raises:
             WarehouseError: The disk is full, or the storage refuses.
         """
-        self._settle(0)
-        self._side_by_side(self._encode_rest, list(self._pieces))
-        self._side_by_side(self._complete, list(self._open))
+        # What is left of a table goes into the file that it has: not before that is free again.
+        self._work_off()
+        # The longest work first, or all would wait for it at the end.
+        for partition in sorted(self._pieces, key=self._rows.__getitem__, reverse=True):
+            self._hand_in(self._encode, partition, self._take(partition))
+        self._work_off()
+        for file in sorted(self._open, key=lambda file: file.bytes_written, reverse=True):
+            self._hand_in(self._complete, file)
+        self._work_off()
         self._idle.clear()
         files, self._finished = sorted(self._finished, key=lambda file: file.path), []
         return files
 
-    def _encode_rest(self, partition: Partition) -> None:
-        with self._lock:
-            pieces = self._take(partition)
-        self._encode(partition, pieces)
-
-    def _side_by_side(self, work: Callable[[Item], None], items: Sequence[Item]) -> None:
-        """Do some work for every item, with an executor for several at once; raises what went wrong with one when all are done."""
-        if self._executor is None:
-            for item in items:
-                work(item)
-            return
-        futures = [self._executor.submit(work, item) for item in items]
-        self._pending.extend(futures)
-        try:
-            # This thread has nothing else to do: it begins with those that would be the last.
-            for item, future in zip(reversed(items), reversed(futures), strict=True):
-                if future.cancel():
-                    self._pending.remove(future)
-                    work(item)
-        finally:
-            wait(self._pending)
-        self._settle(0)
-
     def abandon(self) -> None:
         """Remove everything that was written since the last `finish`."""
-        for future in self._pending:
+        for future, _ in self._pending:
             future.cancel()
-        wait(self._pending)
+        wait([future for future, _ in self._pending])
         self._pending.clear()
         self._pieces.clear()
         self._rows.clear()

@@ -40,7 +40,9 @@ class Registry:
         for number, protocol in enumerate(protocols):
             target = number if protocol.dissect is not None else self._numbers[protocol.key or protocol.name]
             for table, keys in protocol.under.items():
-                entries = self._tables.setdefault(table, np.full(_TABLE_SIZES.get(table, _TABLE_SIZE), NOTHING, dtype=np.int16))
+                if table not in self._tables:
+                    self._tables[table] = np.full(_TABLE_SIZES.get(table, _TABLE_SIZE), NOTHING, dtype=np.int16)
+                entries = self._tables[table]
                 for key in keys:
                     if entries[key] not in (NOTHING, target):
                         other = protocols[entries[key]].name

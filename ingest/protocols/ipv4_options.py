@@ -29,7 +29,7 @@ def follow_source_routes(layer: Layer, header_length: npt.NDArray[np.int64], add
     whole = np.ones(len(layer), dtype=np.bool_)
     at = np.full(len(layer), _HEADER_BYTES, dtype=np.int64)
     captured = layer.captured
-    waiting = np.arange(len(layer))
+    waiting = np.flatnonzero(header_length > _HEADER_BYTES)
     for _ in range(_MOST_OPTIONS):
         waiting = waiting[whole[waiting] & (at[waiting] < header_length[waiting])]
         if not len(waiting):

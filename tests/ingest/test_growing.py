@@ -40,6 +40,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
                 action()
             return count
 
+        monkeypatch.setattr(content, "READ_BYTES", 1 << 20)
         monkeypatch.setattr(content.Content, "_take", take_and_act)
 
     return arrange

@@ -32,8 +32,8 @@ def quick_switches() -> Iterator[None]:
 
 
 def _read(numbers: Iterator[int], workers: int) -> Iterator[int]:
-    with ThreadPoolExecutor(workers) as pool:
-        yield from cast("Iterator[int]", capture._read_ahead(cast("Any", numbers), pool))
+    with ThreadPoolExecutor(workers) as pool, capture._read_ahead(cast("Any", numbers), pool) as reading:
+        yield from cast("Iterator[int]", reading)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])
@@ -65,10 +65,8 @@ def test_nothing_is_read_once_nobody_asks() -> None:
 
     source = numbers()
     with ThreadPoolExecutor(2) as pool:
-        reading = cast("Any", capture._read_ahead(cast("Any", source), pool))
-        first = next(reading)
-        reading.close()
-        assert first == 0
+        with capture._read_ahead(cast("Any", source), pool) as reading:
+            assert cast("int", next(reading)) == 0
         assert not running[0]
         assert next(source) <= 1 + capture.READS_AHEAD
 

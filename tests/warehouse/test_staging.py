@@ -101,6 +101,42 @@ def test_threads_write_side_by_side_and_lose_nothing(tmp_path: Path) -> None:
     assert counts["frame_number_count_distinct"].to_pylist() == [piece] * 16
 
 
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_a_table_may_end_before_the_others(tmp_path: Path, threads: int) -> None:
+    """Its files are complete while rows of others come, and what comes of it all the same is not lost."""
+    parts = [capture(str(number), packets=ROW_GROUP_ROWS // 2) for number in range(5)]
+    with ThreadPoolExecutor(max(threads, 1)) as pool, StagedWriter(tmp_path, executor=pool if threads else None) as writer:
+        for part in parts[:3]:
+            writer.write("packets", part.tables["packets"], FIRST_DAY)
+        writer.write("flows", parts[0].tables["flows"], FIRST_DAY)
+        writer.end("packets")
+        if threads:
+            writer._settle(0)
+            assert {path.parent.parent.name for path in tmp_path.rglob("*.parquet")} == {"packets"}
+        for part in parts[3:]:
+            writer.write("packets", part.tables["packets"], FIRST_DAY)
+        writer.write("flows", parts[1].tables["flows"], FIRST_DAY)
+        files = writer.finish()
+    found = [
+        row for file in files if file.table == "packets" for row in pq.read_table(tmp_path / "packets" / file.path)["ingest_id"].to_pylist()
+    ]
+    assert sorted(found) == sorted(part.ingest_id for part in parts for _ in range(ROW_GROUP_ROWS // 2))
+    assert sum(file.rows for file in files if file.table == "flows") == 2 * parts[0].tables["flows"].num_rows
+    assert names(tmp_path) == sorted(Path(file.path).name for file in files)
+
+
+def test_a_fault_at_the_end_of_a_table_is_raised_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_sync", lambda _: 1 / 0)
+    with ThreadPoolExecutor(1) as pool:
+        writer = StagedWriter(tmp_path, executor=pool)
+        writer.write("packets", capture("a").tables["packets"], FIRST_DAY)
+        writer.end("packets")
+        with pytest.raises(ZeroDivisionError):
+            writer.finish()
+        writer.abandon()
+    assert names(tmp_path) == []
+
+
 def test_what_is_held_back_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "BUFFERED_ROWS", 100)
     with StagedWriter(tmp_path) as writer:
