@@ -53,7 +53,8 @@ def ingest(
     processes = jobs or processors()
     with ThreadPoolExecutor(max_workers=1) as pool:
         opening = pool.submit(Warehouse.open_or_create, warehouse)
-        # NumPy, Arrow and the tables of protocols are loaded while the warehouse is opened: a tenth of a second of waiting less.
+        # NumPy and Arrow are loaded while the warehouse is opened: a tenth of a second of waiting less. So are the tables of protocols
+        # where that takes longer, as in object storage; else they are loaded while the first bytes of the capture are read.
         from ..ingest import capture, pipeline
 
         if processes == 1 and not opening.done():

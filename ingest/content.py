@@ -26,7 +26,8 @@ from .compression import HEAD_BYTES, MAX_EXPANSION, Decompressing, detect
 from .formats.base import PADDING_BYTES, Problem
 
 READ_BYTES = 1 << 22
-"""Bytes that are read and hashed in one go: small enough to be in the cache still when they are hashed."""
+"""Bytes that are read and hashed in one go: small enough to be in a cache still when they are hashed, large enough that the thread that
+does so rarely waits for the interpreter's lock, twice each time."""
 FIRST_BUFFER_BYTES = 1 << 20
 """Size of the first buffer where the content's size is not known; later ones grow with what was really read."""
 BEGINNING_BYTES = 1 << 12

@@ -93,6 +93,7 @@ def _text(indexes: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
 
 
 def _link_types(link_types: Int32) -> pa.Array:
+    # Of nearly all captures all packets have the same, and one comparison costs far less than hashing.
     if (link_types == link_types[:1]).all():
         codes, first = np.zeros(len(link_types), dtype=np.int32), np.arange(min(len(link_types), 1))
     else:

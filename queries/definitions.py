@@ -54,8 +54,8 @@ class Snapshot(Protocol):
         """Paths or URIs of the table's files that may hold rows of that time and of these ingests, whose captures began on `days`."""
         ...
 
-    def rows(self, table: str) -> int:
-        """Rows in all files of the table."""
+    def rows_per_file(self, table: str) -> float:
+        """Rows that a file of the table has on average."""
         ...
 
 
@@ -257,8 +257,8 @@ class _Files:
         return list(dict.fromkeys(chain.from_iterable(files)))
 
     def are_small(self, table: str) -> bool:
-        """Whether the table's files hold so few rows that opening them is most of the work of reading them."""
-        return self._snapshot.rows(table) < _SMALL_ROWS * len(self._snapshot.uris(table))
+        """Whether the table's files, in and out of the scope, hold so few rows that opening them is most of the work of reading them."""
+        return self._snapshot.rows_per_file(table) < _SMALL_ROWS
 
 
 def _times(value: int | None, factor: int) -> int | None:

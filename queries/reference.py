@@ -122,9 +122,9 @@ class _Nothing:
     def uris(self, *_: object, **__: object) -> list[str]:
         return []
 
-    def rows(self, table: str) -> int:
+    def rows_per_file(self, table: str) -> float:
         del table
-        return 0
+        return 0.0
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str | None, ...]]) -> pa.Table:

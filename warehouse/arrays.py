@@ -18,7 +18,12 @@ def arrow(values: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None) 
     Args:
         values: Numbers or bool[n].
         valid: bool[n], false for NULL; None where all are valid.
+
+    Raises:
+        ValueError: The numbers are in another byte order than this machine's.
     """
+    if not values.dtype.isnative:
+        raise ValueError(f"{values.dtype} is not in this machine's byte order")
     kind = pa.from_numpy_dtype(values.dtype)
     # Arrow has a bit for each truth.
     data = np.packbits(values, bitorder="little") if values.dtype == np.bool_ else np.ascontiguousarray(values)

@@ -184,6 +184,11 @@ class Snapshot:
         files = self.actions.columns(table)
         return 0 if files is None else sum(count or 0 for count in files.column("num_records").to_pylist())
 
+    def rows_per_file(self, table: str) -> float:
+        """Rows that a file of a table has on average; 0 without files."""
+        files = self.actions.columns(table)
+        return self.rows(table) / files.num_rows if files is not None and files.num_rows else 0.0
+
     def _keep(
         self,
         table: str,

@@ -90,3 +90,17 @@ def test_more_threads_write_the_same_rows(tmp_path: Path, monkeypatch: pytest.Mo
         return {table: sorted(lines) for table, lines in found.items()}
 
     assert rows("several", threads) == rows("one", 1)
+
+
+def test_captures_of_a_chunk_share_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of `packets` is completed ahead of the others, but not before the last capture."""
+    monkeypatch.setattr("caphouse.ingest.pipeline.THREADED_BYTES", 0)
+    warehouse = Warehouse.create(tmp_path / "warehouse")
+    found = list(find_sources([str(SAMPLES / "network-watcher-logs")]))
+    assert len(found) > 3
+    chunk = pipeline.ingest_chunk(warehouse.root, found, warehouse.known(), capture.Options(), threads=2)
+    by_day = {row["date"] for row in chunk.captures if row["packets"]}
+    files = [data for data in chunk.files if data.table == "packets"]
+    assert {data.date for data in files} == by_day
+    assert len(files) == len(by_day)
+    assert sum(data.rows for data in files) == sum(row["packets"] for row in chunk.captures) > 0

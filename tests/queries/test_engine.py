@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import caphouse
-from caphouse.queries import catalog, reference
+from caphouse.queries import catalog, definitions, reference
 from caphouse.queries.engine import Session
 from caphouse.warehouse.errors import UsageError, WarehouseNotFound
 from caphouse.warehouse.store import Warehouse
@@ -37,6 +37,19 @@ def test_a_name_asked_for_alone_holds_the_same_rows(warehouse: Warehouse) -> Non
                 beside = own.connection.execute(query).fetchall()
             assert alone == beside == full.connection.execute(query).fetchall(), name
         assert full.sql("select count(*) from tcp_rtt").fetchall() != [(0,)]
+
+
+@pytest.mark.parametrize("small_rows", [0, 1 << 40])
+def test_a_report_says_the_same_however_large_the_files_are(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, small_rows: int) -> None:
+    """Large files are read by each step for itself, small ones as DuckDB likes."""
+    with Session(warehouse) as session:
+        before = {name: session.report(name).fetchall() for name in catalog.report_names()}
+        monkeypatch.setattr(definitions, "_SMALL_ROWS", small_rows)
+        made = definitions.Definitions(session._database.cursor(), warehouse.snapshot(), definitions.EVERYTHING, temporary=True)
+        text = made.around(catalog.report("destinations").sql, catalog.report("destinations").needs)
+        assert ("flows as not materialized" in text) == (small_rows == 0)
+        assert {name: session.report(name).fetchall() for name in catalog.report_names()} == before
+    assert any(before.values())
 
 
 def test_a_session_stays_with_its_snapshot_until_told(tmp_path: Path) -> None:

@@ -36,6 +36,12 @@ def test_values_and_nulls(values: npt.NDArray[Any], valid: str) -> None:
     assert made.to_pylist() == [value if there else None for value, there in zip(values.tolist(), here.tolist(), strict=True)]
 
 
+def test_another_byte_order_is_refused() -> None:
+    """The bytes would be taken for other numbers."""
+    with pytest.raises(ValueError, match="byte order"):
+        arrow(np.arange(3, dtype=np.dtype(np.int64).newbyteorder()))
+
+
 def test_masked_arrays_are_not_loaded() -> None:
     code = """
 import sys

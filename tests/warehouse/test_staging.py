@@ -7,7 +7,7 @@ import errno
 import multiprocessing
 import pickle
 import resource
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pyarrow as pa
@@ -126,12 +126,20 @@ def test_a_table_may_end_before_the_others(tmp_path: Path, threads: int) -> None
 
 
 def test_a_fault_at_the_end_of_a_table_is_raised_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "_sync", lambda _: 1 / 0)
+    faults = [OSError(errno.ENOSPC, "No space left on device")]
+
+    def sync(_: str) -> None:
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr(staging, "_sync", sync)
     with ThreadPoolExecutor(1) as pool:
         writer = StagedWriter(tmp_path, executor=pool)
         writer.write("packets", capture("a").tables["packets"], FIRST_DAY)
         writer.end("packets")
-        with pytest.raises(ZeroDivisionError):
+        wait([pool.submit(int)])
+        assert not faults, "it is over before anyone asks"
+        with pytest.raises(WarehouseError, match="no space left on device"):
             writer.finish()
         writer.abandon()
     assert names(tmp_path) == []
