@@ -34,6 +34,6 @@ def open(location: str | Path = "caphouse-data", *, sandbox: bool = False) -> Se
         WarehouseNotFound: There is none at that place.
         WarehouseError: It cannot be used.
     """
-    from .queries.engine import open_session
+    from .queries.opening import open_session
 
     return open_session(location, sandbox=sandbox)

@@ -52,10 +52,14 @@ def sql(
     from .output import Presentation, choose, write_answer
 
     choose(form, output)
-    from ..queries.engine import Answer
+    from ..queries import catalog, definitions, relations
     from ..queries.scope import Scope
 
-    with open_session(warehouse, sandbox=sandbox, scope=Scope.of(since, until, host or (), capture or ())) as session:
+    scope = Scope.of(since, until, host or (), capture or ())
+    named = relations.words(text.lower()).intersection(catalog.public_names())
+    with open_session(warehouse, tables=definitions.tables(named, scope), sandbox=sandbox, scope=scope) as session:
+        from ..queries.engine import Answer
+
         rows = session.sql(text, **_values(parameters or []))
         write_answer(Answer(rows), form, output, Presentation())
     return ExitCode.FINE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -71,15 +71,16 @@ left_open: list[Session] | None = None
 
 
 @contextmanager
-def open_session(warehouse: str, *, sandbox: bool = False, scope: Scope | None = None) -> Iterator[Session]:
-    """Opens the warehouse for questions.
+def open_session(warehouse: str, *, tables: Sequence[str], sandbox: bool = False, scope: Scope | None = None) -> Iterator[Session]:
+    """Opens the warehouse for questions to tables.
 
     Raises:
         WarehouseError: There is none, or it cannot be used.
     """
-    from ..queries.engine import open_session as open_engine
+    from ..queries.definitions import EVERYTHING
+    from ..queries.opening import open_session as open_warehouse
 
-    session = open_engine(warehouse, sandbox=sandbox) if scope is None else open_engine(warehouse, sandbox=sandbox, scope=scope)
+    session = open_warehouse(warehouse, tables=tables, sandbox=sandbox, scope=scope or EVERYTHING)
     if left_open is not None:
         left_open.append(session)
         yield session

@@ -82,13 +82,14 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
     ]
 
     def run(warehouse: str, form: Format | None, output: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - as the header declares
+        from ..queries.definitions import tables
         from ..queries.scope import Scope
         from .output import Presentation, choose, write_answer
 
         choose(form, output)
         asked = Scope.of(given.pop("since"), given.pop("until"), given.pop("host") or (), given.pop("capture") or ())
         scope = replace(asked, deduplicate=given.pop("deduplicate", False))
-        with open_session(warehouse) as session:
+        with open_session(warehouse, tables=tables(definition.needs, scope)) as session:
             answer = session.answer(definition.name, scope, given)
             if scope.deduplicate and (warning := session.uncompared()):
                 say(f"caphouse: warning: {warning}")

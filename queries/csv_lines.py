@@ -7,9 +7,9 @@ come as one column of Arrow, whose buffers go out as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,8 +47,14 @@ class Block:
         ends: Where in `text` the lines end: int32, one more than there are lines, the first being 0.
     """
 
-    text: memoryview
-    ends: memoryview
+    text: memoryview | bytes
+    ends: memoryview | Sequence[int]
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> Block:
+        """A few lines, each with the line feed at its end, which need no Arrow."""
+        parts = [line.encode() for line in lines]
+        return cls(b"".join(parts), [0, *accumulate(map(len, parts))])
 
     def lines(self) -> Iterator[str]:
         """Each line, without the line feed at its end."""
@@ -74,6 +80,8 @@ def blocks(answer: Answer) -> Iterator[Block] | None:
     # there of the line once for each column.
     separator = ", ',', "
     line = f"concat({separator.join(values)}, chr(10))" if len(values) > 1 else f"""concat(coalesce({values[0]}, '""'), chr(10))"""
+    if answer.few:
+        return iter([Block.of([row[0] for row in answer.listed.project(line).fetchall()])])
     if answer.limit is None and answer.order and _LINE not in names:
         # Text first: DuckDB makes it on all cores before rows are in order, and then moves one column instead of all.
         return _read(answer.rows.project(f'*, {line} as "{_LINE}"').order(answer.order).project(f'"{_LINE}"'))

@@ -6,12 +6,14 @@ Creating one costs a few milliseconds, because DuckDB looks into all that it rea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..warehouse.errors import UsageError
-from ..warehouse.tables import BY_NAME
+from ..warehouse.tables import BY_NAME, CAPTURES
 from . import catalog, relations
 from .scope import MINUTE_NS, Range, Scope
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     import duckdb
 
 EVERYTHING = Scope()
+
+MACROS = Path(__file__).parent / "macros.sql"
 
 _PARTS = ("_whole_minutes", "_edge_packets")
 """What `traffic` is made of when a time is asked for."""
@@ -38,6 +42,23 @@ _SLACK_NS = 100_000
 """Copies of one packet are stamped within this time; `_duplicate_packets` says so, too."""
 
 _ROW_TIMES = {"packets": "ts_ns", "handshakes": "first_ts_ns"}
+
+_OVERLAPPING = "_overlapping_packets"
+"""The packets of captures that overlap others of the same host."""
+
+_LIVE = "_live"
+"""Which captures there are: all that most tables need to know of them."""
+
+_STAR = re.compile(r"(?<!count\()\*(?=\s*(?:,|\)|\Z|from\b|exclude\b|replace\b|rename\b))|\bcolumns\(", re.IGNORECASE)
+"""All columns of what is read, whatever they are."""
+
+
+def tables(names: Iterable[str], scope: Scope) -> list[str]:
+    """Returns the tables whose files are looked for when these tables and views are asked for; maybe not all of them."""
+    found = [name for name in catalog.in_order(names) if name in BY_NAME]
+    if scope.timed and "traffic" in catalog.in_order(names):
+        found += [name for name in ("flow_minutes", "packets") if name not in found]
+    return [name for name in found if name != CAPTURES.name]
 
 
 class Snapshot(Protocol):
@@ -63,7 +84,7 @@ class Definitions:
     """Tables and views on a connection.
 
     Args:
-        connection: Gets `captures` at once, the rest by `ensure`.
+        connection: Gets them by `ensure`.
         snapshot: What the warehouse held.
         scope: Which captures and which time the names stand for.
         temporary: Whether they are seen on this connection only, rather than on all of its database.
@@ -76,9 +97,12 @@ class Definitions:
         self._connection = connection
         self._scope = scope
         self._temporary = "temp " if temporary else ""
-        self._define_captures(snapshot)
-        self._files = _Files(snapshot, connection, scope)
         self._defined: set[str] = set()
+        self._has_macros = False
+        self._capture_files = snapshot.uris(CAPTURES.name)
+        self._which_captures = self._condition()
+        chosen = None if scope == EVERYTHING else self._look("ingest_id, date", [self._which_captures])
+        self._files = _Files(snapshot, chosen)
 
     def ensure(self, names: Iterable[str]) -> None:
         """Creates those of the named tables and views, and of what they read, that are not there yet."""
@@ -100,24 +124,32 @@ class Definitions:
             else:
                 within[name] = sql
 
+    def ensure_macros(self, words: Collection[str]) -> None:
+        """Creates the macros if one of them is among the words of a statement: DuckDB looks into them for longer than into many answers."""
+        if not self._has_macros and not _macro_names().isdisjoint(words):
+            self._connection.execute(_macros())
+            self._has_macros = True
+
     def _create(self, name: str, sql: str) -> None:
         if name not in self._defined:
+            self.ensure_macros(relations.words(sql))
             self._connection.execute(f"create {self._temporary}view {name} as {sql}")
             self._defined.add(name)
 
     def around(self, sql: str, names: Iterable[str]) -> str:
         """Returns a SELECT that brings the named tables and views with it, so that none need be created.
 
-        DuckDB looks into one such statement once, but into views that read views again for each that is created. Traffic that
-        several steps read is not kept in between, which takes a third of the memory, and each step reads the files for itself; where
-        these are small, whether they are read once for all steps is left to DuckDB. The traffic of a time range takes joins to make,
-        and is kept.
+        DuckDB looks into one such statement once, but into views that read views again for each that is created. Of the tables it has
+        only columns that are named in it. Traffic that several steps read is not kept in between, which takes a third of the memory, and
+        each step reads the files for itself; where these are small, whether they are read once for all steps is left to DuckDB. The
+        traffic of a time range takes joins to make, and is kept.
         """
-        selects = self._selects(names)
+        selects = self._selects(names, sql)
         texts = [*selects.values(), sql]
+        self.ensure_macros(relations.words(" ".join(texts)))
         steps = []
         for name, select in selects.items():
-            read = sum(len(re.findall(rf"\b(?:from|join) {name}\b", text)) for text in texts)
+            read = sum(len(_readings(name).findall(text)) for text in texts)
             keep = ""
             if self._scope.timed or self._scope.deduplicate:
                 if read > 1 and (name in BY_NAME or name in _HEAVY):
@@ -127,93 +159,166 @@ class Definitions:
             steps.append(f"{name} as {keep}({select})")
         return _with(steps, sql)
 
-    def _selects(self, names: Iterable[str]) -> dict[str, str]:
-        """Names and SELECTs of the named tables and views and of what they read, in order of need; `captures` is there already."""
+    def _selects(self, names: Iterable[str], sql: str | None = None) -> dict[str, str]:
+        """Names and SELECTs of the named tables and views and of what they read, in order of need.
+
+        Args:
+            names: The tables and views.
+            sql: What is asked of them, where they are for it alone: tables have no column then that nothing names.
+        """
+        views = self._views(names)
+        texts = [text for text in views.values() if text is not None]
         selects: dict[str, str] = {}
-
-        def add(name: str) -> None:
-            if name == "captures" or name in selects:
-                return
-            if self._scope.deduplicate and name in _ONCE:
-                if name == "traffic":
-                    selects["_traffic_all"] = self._select(name, add)
-                once = catalog.view(_ONCE[name])
-                for needed in catalog.in_order(once.needs):
-                    if needed != name:
-                        add(needed)
-                selects[name] = once.sql
+        for name, text in views.items():
+            if text is not None:
+                selects[name] = text
+            elif sql is None:
+                selects[name] = self._table(name, f"({self._live()})", None)
             else:
-                selects[name] = self._select(name, add)
-
-        for name in catalog.in_order(names):
-            add(name)
+                if name != CAPTURES.name:
+                    selects.setdefault(_LIVE, self._live())
+                selects[name] = self._table(name, _LIVE, _named_columns(name, [*texts, sql]))
         return selects
 
-    def _select(self, name: str, add: Callable[[str], None]) -> str:
-        """The SELECT of a table or view; `add` is told of the parts that it needs in this scope."""
-        if name in BY_NAME or name in _PARTS:
-            return self._table(name)
-        if name == "_overlapping_packets":
-            return self._overlapping()
-        if name == "traffic" and self._scope.timed:
-            for part in _PARTS:
-                add(part)
-            return catalog.view("_traffic_between").sql
-        return catalog.view(name).sql
+    def _views(self, names: Iterable[str]) -> dict[str, str | None]:
+        """The named tables and views and what they read, in order of need; SELECTs of the views, None for tables."""
+        views: dict[str, str | None] = {}
+        for name in catalog.in_order(names):
+            self._add(name, views)
+        return views
 
-    def _table(self, name: str) -> str:
-        """Returns the SELECT of a table in this scope, or of one of the two parts of `traffic` in a time range."""
+    def _add(self, name: str, views: dict[str, str | None]) -> None:
+        if name in views:
+            return
+        if not self._scope.deduplicate or name not in _ONCE:
+            self._add_all_of(name, name, views)
+            return
+        if name == "traffic":
+            self._add_all_of(name, "_traffic_all", views)
+        once = catalog.view(_ONCE[name])
+        for needed in catalog.in_order(once.needs):
+            if needed != name:
+                self._add(needed, views)
+        views[name] = once.sql
+
+    def _add_all_of(self, name: str, called: str, views: dict[str, str | None]) -> None:
+        """Add a table or view, duplicates and all, under a name that it is called by."""
+        if name in BY_NAME or name == _OVERLAPPING:
+            views[called] = None
+        elif name == "traffic" and self._scope.timed:
+            views.update(dict.fromkeys(_PARTS))
+            views[called] = catalog.view("_traffic_between").sql
+        else:
+            views[called] = catalog.view(name).sql
+
+    def _live(self) -> str:
+        return self._captures({"ingest_id", "capture_id"})
+
+    def _captures(self, columns: Collection[str] | None) -> str:
+        return relations.rows(CAPTURES, self._capture_files, self._which_captures, columns)
+
+    def _table(self, name: str, live: str, columns: Collection[str] | None) -> str:
+        """Returns the SELECT of a table in this scope, or of a part of one.
+
+        Args:
+            name: A table, `_OVERLAPPING`, or one of the two parts of `traffic` in a time range.
+            live: See `relations.live_rows`.
+            columns: Which columns; None for all.
+        """
         files, scope = self._files, self._scope
-        if name == "_whole_minutes":
-            minutes = scope.whole_minutes
-            chosen = files.of("flow_minutes", [(_times(minutes[0], MINUTE_NS), _times(minutes[1], MINUTE_NS))])
-            return relations.live_rows(BY_NAME["flow_minutes"], chosen, relations.within("minute", [minutes]))
-        if name == "_edge_packets":
-            return relations.live_rows(BY_NAME["packets"], files.of("packets", scope.edges_ns), relations.within("ts_ns", scope.edges_ns))
+        if name == CAPTURES.name:
+            return self._captures(columns)
         bounds = (scope.since_ns, scope.until_ns)
-        if scope.timed and name == "flow_minutes":
+        table, condition = name, "true"
+        if name == "_whole_minutes":
+            table, minutes = "flow_minutes", scope.whole_minutes
+            chosen = files.of(table, [(_times(minutes[0], MINUTE_NS), _times(minutes[1], MINUTE_NS))])
+            condition = relations.within("minute", [minutes])
+        elif name == "_edge_packets":
+            table, chosen = "packets", files.of("packets", scope.edges_ns)
+            condition = relations.within("ts_ns", scope.edges_ns)
+        elif name == _OVERLAPPING:
+            table, (chosen, condition) = "packets", self._overlapping()
+        elif scope.timed and name == "flow_minutes":
             first = None if scope.since_ns is None else scope.since_ns // MINUTE_NS
             stop = None if scope.until_ns is None else -(-scope.until_ns // MINUTE_NS)
-            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within("minute", [(first, stop)]))
-        if scope.timed and name in _ROW_TIMES:
-            return relations.live_rows(BY_NAME[name], files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds]))
-        return relations.live_rows(BY_NAME[name], files.of(name))
+            chosen, condition = files.of(name, [bounds]), relations.within("minute", [(first, stop)])
+        elif scope.timed and name in _ROW_TIMES:
+            chosen, condition = files.of(name, [bounds]), relations.within(_ROW_TIMES[name], [bounds])
+        else:
+            chosen = files.of(name)
+        return relations.live_rows(BY_NAME[table], chosen, condition, live, columns)
 
-    def _overlapping(self) -> str:
-        """Returns the SELECT of the packets of captures that overlap others; few files are read for it, mostly none."""
+    def _overlapping(self) -> tuple[list[str], str]:
+        """Files and condition of the packets of captures that overlap others; few files are read for it, mostly none."""
+        self.ensure([CAPTURES.name])
         pairs = self._connection.sql(catalog.view("overlapping_captures").sql)
         found = pairs.project("ingest_id, earlier_ingest_id, start_ts_ns, end_ts_ns").fetchall()
-        table, scope = BY_NAME["packets"], self._scope
         if not found:
-            return relations.live_rows(table, [])
+            return [], "false"
+        scope = self._scope
         ingest_ids = sorted({ingest_id for row in found for ingest_id in row[:2]})
         first, stop = min(row[2] for row in found) - _SLACK_NS, max(row[3] for row in found) + _SLACK_NS + 1
         bounds = (max(first, scope.since_ns or first), min(stop, scope.until_ns or stop))
         of_them = f"ingest_id in ({', '.join(map(str, ingest_ids))})"
-        chosen = self._files.of("packets", [bounds], ingest_ids)
-        return relations.live_rows(table, chosen, f"{of_them} and {relations.within('ts_ns', [bounds])}")
+        return self._files.of("packets", [bounds], ingest_ids), f"{of_them} and {relations.within('ts_ns', [bounds])}"
 
-    def _define_captures(self, snapshot: Snapshot) -> None:
-        """Creates `captures` with the scope's captures: a view, because most questions need few of its many columns."""
-        connection, scope = self._connection, self._scope
-        rows = relations.captures(snapshot.uris("captures"))
+    def _condition(self) -> str:
+        """Which captures the scope asks for."""
+        scope = self._scope
         conditions = []
         if scope.hosts:
-            present = {host for (host,) in connection.execute(f"select distinct host from ({rows})").fetchall()}  # noqa: S608 - of declared names
+            present = {host for (host,) in self._look("distinct host")}
             for host in scope.hosts:
                 if host not in present:
                     raise UsageError(f"no capture is of host {host!r}")
             conditions.append(f"host in ({', '.join(map(relations.quoted, scope.hosts))})")
         if scope.captures:
-            within = f"{rows} where {' and '.join(conditions)}" if conditions else rows
-            chosen = [str(found) for name in scope.captures for found in _find_captures(connection, within, name)]
+            chosen = [str(found) for name in scope.captures for found in self._called(name, conditions)]
             conditions.append(f"ingest_id in ({', '.join(chosen)})")
         if scope.timed:
             began = relations.within("first_ts_ns", [(None, scope.until_ns)])
             ended = relations.within("last_ts_ns", [(scope.since_ns, None)])
             conditions += [began, ended]
-        where = f" where {' and '.join(conditions)}" if conditions else ""
-        connection.execute(f"create {self._temporary}view captures as {rows}{where}")
+        return " and ".join(conditions) or "true"
+
+    def _called(self, name: str, conditions: Sequence[str]) -> list[int]:
+        """Returns the ingest_id of the captures called `name`: by file name or source URI, else by a prefix of one capture_id."""
+        if found := self._look("ingest_id", [*conditions, "(file_name = $1 or source_uri = $1)"], [name]):
+            return [row[0] for row in found]
+        found = self._look("ingest_id", [*conditions, "starts_with(capture_id, lower($1))"], [name]) if name else []
+        if not found:
+            raise UsageError(f"no capture has the file name or the beginning of its id {name!r}")
+        if len(found) > 1:
+            raise UsageError(f"{name!r} is the beginning of {len(found)} capture ids; give more of it")
+        return [found[0][0]]
+
+    def _look(self, listed: str, conditions: Sequence[str] = (), values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Values of `captures`: of the columns in `listed`, as after SELECT, where all conditions hold."""
+        rows = relations.rows(CAPTURES, self._capture_files, " and ".join(conditions) or "true", relations.words(listed))
+        return self._connection.execute(f"select {listed} from ({rows})", list(values)).fetchall()  # noqa: S608 - of declared names
+
+
+@cache
+def _macros() -> str:
+    return MACROS.read_text(encoding="utf-8")
+
+
+@cache
+def _macro_names() -> frozenset[str]:
+    return frozenset(re.findall(r"\bmacro (\w+)\(", _macros()))
+
+
+def _readings(name: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:from|join) {name}\b")
+
+
+def _named_columns(name: str, texts: Sequence[str]) -> set[str] | None:
+    """Words that may be columns of a table; None where a SELECT asks it for all, whatever they are."""
+    reading = _readings(name)
+    if any(reading.search(text) and _STAR.search(text) for text in texts):
+        return None
+    return relations.words(" ".join(texts))
 
 
 def _with(steps: Sequence[str], sql: str) -> str:
@@ -224,31 +329,21 @@ def _with(steps: Sequence[str], sql: str) -> str:
     return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
 
 
-def _find_captures(connection: duckdb.DuckDBPyConnection, rows: str, name: str) -> list[int]:
-    """Returns the ingest_id of the captures called `name`: by file name or source URI, else by a prefix of one capture_id."""
-    by_name = f"select ingest_id from ({rows}) where file_name = $1 or source_uri = $1"  # noqa: S608 - of declared names
-    if found := connection.execute(by_name, [name]).fetchall():
-        return [row[0] for row in found]
-    by_prefix = f"select ingest_id from ({rows}) where starts_with(capture_id, lower($1))"  # noqa: S608 - of declared names
-    found = connection.execute(by_prefix, [name]).fetchall() if name else []
-    if not found:
-        raise UsageError(f"no capture has the file name or the beginning of its id {name!r}")
-    if len(found) > 1:
-        raise UsageError(f"{name!r} is the beginning of {len(found)} capture ids; give more of it")
-    return [found[0][0]]
-
-
 class _Files:
-    """Files of a snapshot that a scope touches."""
+    """Files of a snapshot that a scope touches.
 
-    def __init__(self, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
+    Args:
+        snapshot: What the warehouse held.
+        captures: `ingest_id` and `date` of the scope's captures; None for all there are.
+    """
+
+    def __init__(self, snapshot: Snapshot, captures: Sequence[tuple[int, dt.date | None]] | None) -> None:
         self._snapshot = snapshot
         self._ingest_ids: list[int] | None = None
         self._days: set[dt.date | None] | None = None
-        if scope != EVERYTHING:
-            rows = connection.execute("select ingest_id, date from captures").fetchall()
-            self._ingest_ids = [ingest_id for ingest_id, _ in rows]
-            self._days = {day for _, day in rows}
+        if captures is not None:
+            self._ingest_ids = [ingest_id for ingest_id, _ in captures]
+            self._days = {day for _, day in captures}
 
     def of(self, table: str, ranges_ns: Sequence[Range] = ((None, None),), ingest_ids: Collection[int] | None = None) -> list[str]:
         """Files of the table that may hold rows of these of the scope's captures, or of all of them, in one of the ranges."""

@@ -13,10 +13,8 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol, Self
 
 import duckdb
@@ -24,10 +22,11 @@ import duckdb
 from ..warehouse.errors import UsageError
 from ..warehouse.locations import Location
 from . import catalog, relations
+from .database import connect
 from .definitions import EVERYTHING, Definitions, Snapshot
 from .scope import Scope
 
-MACROS = Path(__file__).parent / "macros.sql"
+_ANSWER = "_answer"
 
 _LISTINGS = {"show", "describe", "information_schema", "pg_catalog", "pragma", "pragma_table_info", "sqlite_master", "query", "query_table"}
 """Words of statements that list what there is, or name it in other ways than as it stands."""
@@ -46,24 +45,6 @@ class Source(Protocol):
         ...
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Opens an empty DuckDB in memory that fetches nothing, writes nothing and sees no Python variable."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "python_enable_replacements": False,
-            "temp_directory": "",
-        },
-    )
-    connection.execute("set global TimeZone = 'UTC'")
-    if macros := MACROS.read_text(encoding="utf-8").strip():
-        connection.execute(macros)
-    return connection
-
-
 @dataclass(frozen=True)
 class Answer:
     """Rows and the order in which they are listed, apart: who writes text makes it faster before rows are in order than after.
@@ -72,11 +53,13 @@ class Answer:
         rows: The rows, in any order if `order` says one.
         order: As after ORDER BY, expressions of the columns; "" for the order in which they come.
         limit: How many are listed; None for all.
+        few: Whether the rows were made already, because they are few.
     """
 
     rows: duckdb.DuckDBPyRelation
     order: str = ""
     limit: int | None = None
+    few: bool = False
 
     @property
     def listed(self) -> duckdb.DuckDBPyRelation:
@@ -94,17 +77,24 @@ class Session:
         sandbox: Directory or URI outside which `connection` may read no file and no network, and where `sql` takes SELECT only;
             None for no sandbox.
         scope: What `sql` and `connection` see of the warehouse; without one, all of it. Reports have scopes of their own.
-        unused: A DuckDB of `connect` to begin with, where one was opened already.
+        snapshot: The snapshot to begin with; without one, that of now.
+        unused: A DuckDB of `database.connect` to begin with, where one was opened already.
     """
 
     def __init__(
-        self, warehouse: Source, *, sandbox: str | None = None, scope: Scope = EVERYTHING, unused: duckdb.DuckDBPyConnection | None = None
+        self,
+        warehouse: Source,
+        *,
+        sandbox: str | None = None,
+        scope: Scope = EVERYTHING,
+        snapshot: Snapshot | None = None,
+        unused: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._sandbox = sandbox
         self._scope = scope
         self._unused = unused
-        self._snapshot = warehouse.snapshot()
+        self._snapshot = snapshot or warehouse.snapshot()
 
     def __enter__(self) -> Self:
         return self
@@ -196,6 +186,7 @@ class Session:
         if any(word in _LISTINGS or word.startswith("duckdb_") for word in words):
             connection = self.connection
         else:
+            definitions.ensure_macros(words)
             definitions.ensure_alone(words.intersection(catalog.public_names()))
         statements = connection.extract_statements(query)
         if not statements:
@@ -242,7 +233,7 @@ class Session:
         return self.answer(name, replace(Scope.of(since, until, host, capture), deduplicate=deduplicate), params).listed
 
     def answer(self, name: str, scope: Scope, params: Mapping[str, object]) -> Answer:
-        """Runs a report as `report` does, and keeps its rows and their order apart."""
+        """Runs a report as `report` does, and keeps its rows and their order apart where they may be many."""
         definition = catalog.report(name)
         values = bind(definition, params)
         limit = values.pop(definition.limit) if definition.limit else None
@@ -250,8 +241,14 @@ class Session:
             raise UsageError(f"{definition.limit} must not be negative; 0 is all")
         connection = self._database.cursor()
         definitions = Definitions(connection, self._snapshot, scope, temporary=True)
-        rows = connection.sql(definitions.around(definition.sql, definition.needs), params=values or None)
-        return Answer(rows, definition.order, limit or None)
+        sql = definitions.around(definition.sql, definition.needs)
+        if definition.limit and not limit:
+            return Answer(connection.sql(sql, params=values or None), definition.order)
+        # A relation is looked into for its columns and again when it is run, which takes longer than to run it when rows are few.
+        ordered = f" order by {definition.order}" if definition.order else ""
+        limited = f" limit {limit}" if limit else ""
+        connection.execute(f"create temp table {_ANSWER} as select * from ({sql}){ordered}{limited}", values or None)  # noqa: S608 - of declared names
+        return Answer(connection.table(_ANSWER), few=True)
 
     def uncompared(self) -> str | None:
         """What counting everything once cannot see to in this warehouse, in a sentence; None when it sees to all."""
@@ -288,25 +285,3 @@ def bind(definition: catalog.Definition, given: Mapping[str, object]) -> dict[st
     if unknown := [name for name in given if name not in known]:
         raise UsageError(f"the report {definition.name!r} has no parameter {unknown[0]!r}; it has {', '.join(known) or 'none of its own'}")
     return {name: parameter.value(given[name]) if name in given else parameter.default for name, parameter in known.items()}
-
-
-def open_session(location: str | Path, *, sandbox: bool = False, scope: Scope = EVERYTHING) -> Session:
-    """Opens the warehouse at a place for questions.
-
-    Args:
-        location: Directory or URI.
-        scope: What `sql` sees of it, see `Session`; a day of many is found in a fraction of the time, because only its files are opened.
-        sandbox: Whether `sql` takes SELECT only, and reads no file and no network outside the warehouse.
-
-    Raises:
-        WarehouseNotFound: There is none.
-        WarehouseError: It cannot be used.
-    """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        # DuckDB takes as long to begin with as the log takes to be loaded and read.
-        connecting = pool.submit(connect)
-        from ..warehouse.store import Warehouse
-
-        warehouse = Warehouse.open(location)
-        sandboxed = warehouse.root.file_uri if sandbox else None
-        return Session(warehouse, sandbox=sandboxed, scope=scope, unused=connecting.result())

@@ -5,15 +5,17 @@ Values never come into this SQL from a user: file names come from the warehouse'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+import re
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from . import catalog
 
 if TYPE_CHECKING:
-    from ..warehouse.schema import Table
+    from ..warehouse.schema import Column, Table
     from .scope import Range
+
+_WORD = re.compile(r"\w+")
 
 
 def quoted(text: str) -> str:
@@ -21,36 +23,36 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def captures(files: Sequence[str]) -> str:
-    """Returns a SELECT of all rows of `captures`, derived columns computed."""
-    from ..warehouse.tables import CAPTURES
-
-    return f"select {all_columns(CAPTURES)} from ({stored_rows(CAPTURES, files)})"  # noqa: S608 - see the docstring of this module
+def words(sql: str) -> set[str]:
+    """Returns the words of SQL: names of columns among them."""
+    return set(_WORD.findall(sql))
 
 
-def stored_rows(table: Table, files: Sequence[str]) -> str:
-    """Returns a SELECT over the table's Parquet files with the stored columns.
+def rows(table: Table, files: Sequence[str], condition: str = "true", columns: Collection[str] | None = None) -> str:
+    """Returns a SELECT of the table's rows, derived columns computed.
 
-    Files from before a column was declared have NULL there. No files give no rows, of the same types.
+    Args:
+        table: The table.
+        files: Its Parquet files. Those from before a column was declared have NULL there; no files give no rows, of the same types.
+        condition: Which rows.
+        columns: Which columns, of all of them if None; DuckDB looks at each that is named, in every step that a row goes through.
     """
+    chosen = [column for column in table.columns if columns is None or column.name in columns]
+    listed = ", ".join(f"{column.derived} as {column.name}" if column.derived else column.name for column in chosen)
+    named = words(f"{listed} {condition}")
+    stored = [column for column in table.stored if column.name in named]
+    return f"select {listed} from ({_stored_rows(stored, files)}) where {condition}"  # noqa: S608 - see the docstring of this module
+
+
+def _stored_rows(columns: Sequence[Column], files: Sequence[str]) -> str:
+    """Returns a SELECT over Parquet files; columns are found by name, where DuckDB would take those of the first file for those of all."""
     if not files:
-        nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in table.stored)
+        nulls = ", ".join(f"cast(null as {column.type.value}) as {column.name}" for column in columns)
         return f"select {nulls} where false"
-    names = ", ".join(column.name for column in table.stored)
+    names = ", ".join(column.name for column in columns)
     listed = ", ".join(quoted(file) for file in files)
-    return f"select {names} from read_parquet([{listed}], hive_partitioning = false, schema = {_schema(table)})"  # noqa: S608 - see the docstring of this module
-
-
-@cache
-def _schema(table: Table) -> str:
-    """The stored columns, found by name; DuckDB would take those of the first file for those of all."""
-    columns = (f"'{column.name}': {{name: '{column.name}', type: '{column.type.value}', default_value: null}}" for column in table.stored)
-    return f"map {{{', '.join(columns)}}}"
-
-
-def all_columns(table: Table) -> str:
-    """Returns the table's columns as a SELECT list, derived ones computed."""
-    return ", ".join(f"{column.derived} as {column.name}" if column.derived else column.name for column in table.columns)
+    types = ", ".join(f"'{column.name}': {{name: '{column.name}', type: '{column.type.value}', default_value: null}}" for column in columns)
+    return f"select {names} from read_parquet([{listed}], hive_partitioning = false, schema = map {{{types}}})"  # noqa: S608 - see the docstring of this module
 
 
 def within(column: str, ranges: Sequence[Range]) -> str:
@@ -63,17 +65,18 @@ def within(column: str, ranges: Sequence[Range]) -> str:
     return " or ".join(f"({condition})" for condition in conditions) or "false"
 
 
-def live_rows(table: Table, files: Sequence[str], condition: str = "true") -> str:
+def live_rows(table: Table, files: Sequence[str], condition: str, live: str, columns: Collection[str] | None = None) -> str:
     """Returns a SELECT of the table's rows that belong to a row of `captures`, with `capture_id` first.
 
     Args:
         table: Any table but `captures`.
         files: Its Parquet files.
         condition: Which of their rows.
+        live: What has `ingest_id` and `capture_id` of those captures, as after FROM.
+        columns: Which columns, see `rows`.
     """
-    rows = f"select {all_columns(table)} from ({stored_rows(table, files)}) where {condition}"  # noqa: S608 - see the docstring of this module
-    live = "(select ingest_id, capture_id from captures) as live"
-    return f"select live.capture_id, rows_of.* from ({rows}) as rows_of inner join {live} on rows_of.ingest_id = live.ingest_id"  # noqa: S608
+    found = rows(table, files, condition, None if columns is None else {*columns, "ingest_id"})
+    return f"select live.capture_id, rows_of.* from ({found}) as rows_of inner join {live} as live on rows_of.ingest_id = live.ingest_id"  # noqa: S608
 
 
 def comments(names: Iterable[str], columns: dict[str, list[str]]) -> str:

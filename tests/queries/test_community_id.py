@@ -13,12 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from caphouse.queries.engine import Session, connect
+from caphouse.queries.database import connect
+from caphouse.queries.definitions import MACROS
+from caphouse.queries.engine import Session
 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with connect() as opened:
+        opened.execute(MACROS.read_text())
         yield opened
 
 

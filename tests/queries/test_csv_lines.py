@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caphouse.queries import csv_lines
-from caphouse.queries.engine import Answer, connect
+from caphouse.queries.database import connect
+from caphouse.queries.engine import Answer
 
 
 def lines(query: str, **params: object) -> list[str] | None:

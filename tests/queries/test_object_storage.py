@@ -9,7 +9,8 @@ import hand_made_warehouse
 import pytest
 
 import caphouse
-from caphouse.queries.engine import Session, open_session
+from caphouse.queries.engine import Session
+from caphouse.queries.opening import open_session
 from caphouse.queries.scope import Scope
 from caphouse.warehouse.errors import UsageError
 from caphouse.warehouse.store import Warehouse
