@@ -19,6 +19,7 @@ from .options import (
     SinceOption,
     UntilOption,
     WarehouseOption,
+    leave_open,
     open_session,
 )
 
@@ -60,8 +61,9 @@ def sql(
     with open_session(warehouse, tables=definitions.tables(named, scope), sandbox=sandbox, scope=scope) as session:
         from ..queries.engine import Answer
 
-        rows = session.sql(text, **_values(parameters or []))
-        write_answer(Answer(rows), form, output, Presentation())
+        answer = Answer(session.sql(text, **_values(parameters or [])))
+        leave_open(answer)
+        write_answer(answer, form, output, Presentation())
     return ExitCode.FINE
 
 

@@ -66,8 +66,14 @@ OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FI
 DEFAULT_WAREHOUSE = "caphouse-data"
 
 
-left_open: list[Session] | None = None
-"""Takes the sessions that are left as they are for the end of the process: DuckDB is 10 to 20 ms about putting itself away."""
+left_open: list[object] | None = None
+"""Takes what is left as it is for the end of the process: DuckDB is 10 to 30 ms about putting itself and its answers away."""
+
+
+def leave_open(*held: object) -> None:
+    """Keep what a session gave until the end of the process, where this is one of its own."""
+    if left_open is not None:
+        left_open.extend(held)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from .options import (
     SinceOption,
     UntilOption,
     WarehouseOption,
+    leave_open,
     open_session,
 )
 from .terminal import say
@@ -91,6 +92,7 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
         scope = replace(asked, deduplicate=given.pop("deduplicate", False))
         with open_session(warehouse, tables=tables(definition.needs, scope)) as session:
             answer = session.answer(definition.name, scope, given)
+            leave_open(answer)
             if scope.deduplicate and (warning := session.uncompared()):
                 say(f"caphouse: warning: {warning}")
             units = {name: doc.unit for name in answer.rows.columns if (doc := definition.column(name)) and doc.unit}

@@ -35,10 +35,12 @@ class Doc:
     Attributes:
         doc: One sentence.
         unit: Unit of its values, or None.
+        word: See `warehouse.schema.Column`.
     """
 
     doc: str
     unit: str | None = None
+    word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +214,9 @@ def describe_column(relation: str, column: str) -> Doc | None:
     """What a column of a table or view means, or None when nothing says so."""
     if relation in BY_NAME:
         if column == "capture_id":
-            return Doc("BLAKE3 of the capture's uncompressed content, 64 hex digits.")
+            return Doc("BLAKE3 of the capture's uncompressed content, 64 hex digits.", word=True)
         found = BY_NAME[relation].by_name.get(column)
-        return Doc(found.doc, found.unit) if found else None
+        return Doc(found.doc, found.unit, found.word) if found else None
     return view(relation).column(column) if relation in _folder("views") else None
 
 

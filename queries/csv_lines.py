@@ -75,7 +75,9 @@ def blocks(answer: Answer) -> Iterator[Block] | None:
     names, kinds = answer.rows.columns, [str(kind) for kind in answer.rows.types]
     if len({name.lower() for name in names}) < len(names) or not _TEXT.keys() >= set(kinds):
         return None
-    values = [_TEXT[kind].format('"' + name.replace('"', '""') + '"') for name, kind in zip(names, kinds, strict=True)]
+    # To find out that text needs no quotes takes as long as all else, for a line that is mostly text.
+    forms = ["{}" if name in answer.words else _TEXT[kind] for name, kind in zip(names, kinds, strict=True)]
+    values = [form.format('"' + name.replace('"', '""') + '"') for name, form in zip(names, forms, strict=True)]
     # A line that is empty would be skipped by readers: a lone NULL is written as "". One call for all columns: `||` copies what is
     # there of the line once for each column.
     separator = ", ',', "

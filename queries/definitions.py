@@ -54,11 +54,13 @@ _STAR = re.compile(r"(?<!count\()\*(?=\s*(?:,|\)|\Z|from\b|exclude\b|replace\b|r
 
 
 def tables(names: Iterable[str], scope: Scope) -> list[str]:
-    """Returns the tables whose files are looked for when these tables and views are asked for; maybe not all of them."""
-    found = [name for name in catalog.in_order(names) if name in BY_NAME]
-    if scope.timed and "traffic" in catalog.in_order(names):
-        found += [name for name in ("flow_minutes", "packets") if name not in found]
-    return [name for name in found if name != CAPTURES.name]
+    """Returns the tables, `captures` apart, whose files are looked for when these tables and views are asked for."""
+    needed = catalog.in_order(names)
+    if scope.deduplicate:
+        needed = catalog.in_order([*needed, *(_ONCE[name] for name in needed if name in _ONCE)])
+    if scope.timed and "traffic" in needed:
+        needed += ["flow_minutes", "packets"]
+    return [name for name in dict.fromkeys(needed) if name in BY_NAME and name != CAPTURES.name]
 
 
 class Snapshot(Protocol):

@@ -54,12 +54,14 @@ class Answer:
         order: As after ORDER BY, expressions of the columns; "" for the order in which they come.
         limit: How many are listed; None for all.
         few: Whether the rows were made already, because they are few.
+        words: Columns of text that is a word, see `warehouse.schema.Column`.
     """
 
     rows: duckdb.DuckDBPyRelation
     order: str = ""
     limit: int | None = None
     few: bool = False
+    words: frozenset[str] = frozenset()
 
     @property
     def listed(self) -> duckdb.DuckDBPyRelation:
@@ -243,7 +245,9 @@ class Session:
         definitions = Definitions(connection, self._snapshot, scope, temporary=True)
         sql = definitions.around(definition.sql, definition.needs)
         if definition.limit and not limit:
-            return Answer(connection.sql(sql, params=values or None), definition.order)
+            rows = connection.sql(sql, params=values or None)
+            words = frozenset(column for column in rows.columns if (doc := definition.column(column)) and doc.word)
+            return Answer(rows, definition.order, words=words)
         # A relation is looked into for its columns and again when it is run, which takes longer than to run it when rows are few.
         ordered = f" order by {definition.order}" if definition.order else ""
         limited = f" limit {limit}" if limit else ""

@@ -78,6 +78,7 @@ class Column:
         encoding: Parquet encoding of a stored column.
         statistics: Whether Parquet and the Delta log keep its minimum and maximum, so that files and row groups can be skipped.
         nullable: False where every row has a value.
+        word: Whether its text is never empty and all letters, digits, '.', ':' and '-': an address, a digest, one of a few words.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Column:
     encoding: Encoding = Encoding.DICTIONARY
     statistics: bool = False
     nullable: bool = True
+    word: bool = False
 
 
 @dataclass(frozen=True)

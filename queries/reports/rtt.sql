@@ -6,7 +6,7 @@ One row per TCP connection that was asked for (a SYN was captured), slowest firs
 `initial_rtt_ms` is Wireshark's tcp.analysis.initial_rtt. After a lost SYN the times hold the wait (`retransmitted`).
 """
 needs = ["tcp_rtt"]
-order = "rtt_ms desc nulls last, syn_ts asc, capture_id asc, tcp_stream asc"
+order = "rtt_ms desc nulls last, syn_ts asc, tcp_stream asc, hash(capture_id) asc"
 limit = "top"
 layout = { kind = "table", hide = ["capture_id", "syn_frame"] }
 [params]

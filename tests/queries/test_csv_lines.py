@@ -54,6 +54,35 @@ def test_values_keep_all_their_digits(value: str, text: str) -> None:
     assert lines(f"select {value} as a, 1 as b") == [f"{text},1"]
 
 
+def test_few_rows_are_written_as_many_are() -> None:
+    with connect() as connection:
+        rows = connection.sql(
+            "select i as a, case when i % 3 = 0 then 'é,' || i when i % 3 = 1 then null else 'w' end as b from range(50) as t(i)"
+        )
+        many, few = (csv_lines.blocks(Answer(rows, few=few)) for few in (False, True))
+        assert many is not None
+        assert few is not None
+        texts, lines = zip(*((bytes(block.text), list(block.lines())) for block in [*many, *few]), strict=True)
+    assert texts[0] == texts[1]
+    assert lines[0] == lines[1]
+    assert len(lines[0]) == 50
+
+
+def test_no_rows_are_no_lines() -> None:
+    with connect() as connection:
+        found = csv_lines.blocks(Answer(connection.sql("select 1 as a, 2 as b where false"), few=True))
+        assert found is not None
+        assert b"".join(block.text for block in found) == b""
+
+
+def test_words_are_written_as_they_are() -> None:
+    with connect() as connection:
+        rows = connection.sql("select '10.0.0.1' as a, null::varchar as b, 'x,y' as c")
+        found = csv_lines.blocks(Answer(rows, words=frozenset({"a", "b"})))
+        assert found is not None
+        assert [line for block in found for line in block.lines()] == ['10.0.0.1,,"x,y"']
+
+
 def test_other_types_and_equal_names_are_left_to_others() -> None:
     assert lines("select [1] as a") is None
     assert lines("select map {'a': 'b'} as a") is None

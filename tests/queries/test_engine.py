@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import hand_made_warehouse
@@ -14,8 +16,11 @@ import pytest
 import caphouse
 from caphouse.queries import catalog, definitions, reference
 from caphouse.queries.engine import Session
+from caphouse.queries.scope import Scope
 from caphouse.warehouse.errors import UsageError, WarehouseNotFound
+from caphouse.warehouse.snapshot import Snapshot
 from caphouse.warehouse.store import Warehouse
+from caphouse.warehouse.tables import TABLES
 
 
 def test_an_empty_warehouse_answers_with_no_rows(tmp_path: Path) -> None:
@@ -50,6 +55,68 @@ def test_a_report_says_the_same_however_large_the_files_are(warehouse: Warehouse
         assert ("flows as not materialized" in text) == (small_rows == 0)
         assert {name: session.report(name).fetchall() for name in catalog.report_names()} == before
     assert any(before.values())
+
+
+SCOPES: list[dict[str, Any]] = [{}, {"since": "2026-03-01T10:00:30", "until": "2026-03-02T11"}, {"deduplicate": True}]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_report_says_the_same_with_columns_that_nothing_names(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, scope: dict[str, Any]
+) -> None:
+    """Tables without the columns that no step names give what those with all columns give."""
+    with Session(warehouse) as session:
+        few = {name: session.report(name, **scope).fetchall() for name in catalog.report_names()}
+        made = definitions.Definitions(session._database.cursor(), warehouse.snapshot(), definitions.EVERYTHING, temporary=True)
+        ports = catalog.report("ports")
+        assert "tunnel_client_ip" not in made.around("select server_port from flows", ["flows"])
+        assert "tunnel_client_ip" in made.around("select f.* from flows as f", ["flows"])
+        narrow = made.around(ports.sql, ports.needs)
+        monkeypatch.setattr(definitions, "_named_columns", lambda *_: None)
+        assert len(made.around(ports.sql, ports.needs)) > len(narrow)
+        assert {name: session.report(name, **scope).fetchall() for name in catalog.report_names()} == few
+    assert any(few.values())
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_logs_that_a_report_needs_are_known_before_it_runs(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, scope: dict[str, Any]
+) -> None:
+    """They are read while DuckDB is loaded: none is left for later, and none is read for nothing."""
+    bounds = replace(Scope.of(scope.get("since"), scope.get("until"), (), ()), deduplicate=bool(scope.get("deduplicate")))
+    for name in catalog.report_names():
+        asked: set[str] = set()
+        snapshot = warehouse.snapshot()
+        uris = type(snapshot).uris
+
+        def recorded(self: Snapshot, table: str, asked: set[str] = asked, uris: Any = uris, **options: Any) -> Any:
+            asked.add(table)
+            return uris(self, table, **options)
+
+        with monkeypatch.context() as patched, Session(warehouse) as session:
+            patched.setattr(type(snapshot), "uris", recorded)
+            session.report(name, **scope).fetchall()
+        known = set(definitions.tables(catalog.report(name).needs, bounds))
+        assert asked - {"captures"} == known, name
+
+
+def test_a_macro_is_there_when_it_is_named(warehouse: Warehouse) -> None:
+    for query in (
+        "select Community_ID(6, '10.0.0.1', 1, '10.0.0.2', 2)",
+        "select max(community_id) from flows",
+        "select _ipv4_hex('1.2.3.4')",
+    ):
+        with Session(warehouse) as session:
+            assert session.sql(query).fetchall()[0][0]
+
+
+def test_text_that_is_a_word_needs_no_quotes(warehouse: Warehouse) -> None:
+    with Session(warehouse) as session:
+        for table in TABLES:
+            words = [column.name for column in table.columns if column.word]
+            for word in words:
+                found = session.sql(f"select {word} from {table.name} where not regexp_full_match({word}, '[0-9A-Za-z.:-]+')").fetchall()
+                assert found == [], (table.name, word)
 
 
 def test_a_session_stays_with_its_snapshot_until_told(tmp_path: Path) -> None:
