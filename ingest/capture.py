@@ -45,8 +45,8 @@ BATCHES_AHEAD = min(max(processors() - 2, 0), 3)
 """Batches that are decoded while an earlier one is worked on. With two processors none: reading and encoding keep the second one busy,
 and two threads of NumPy's small calls would only take the interpreter's lock from each other, a tenth of the time."""
 
-READS_AHEAD = 3
-"""Batches that are read before they are asked for: as many as are worked on while a lone other thread encodes a row group or two."""
+READS_AHEAD = 1
+"""Batches that are read before they are asked for. One that nobody has begun to read by then is read by who asks, instead of waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,11 @@ def _read_ahead(batches: Iterator[PacketBatch], pool: Executor | None) -> Iterat
     def in_order() -> Iterator[PacketBatch]:
         while True:
             # Whichever of them it was that read first: when this one is done, what comes next is there.
-            coming.popleft().result()
+            asked = coming.popleft()
+            if asked.cancel():
+                read()
+            else:
+                asked.result()
             batch = ready.popleft()
             if isinstance(batch, Exception):
                 raise batch

@@ -1,7 +1,7 @@
 """The packets of a batch by what they have in common, so that what is remembered from batch to batch is looked up once for many.
 
 A lane is one direction of a conversation, within one minute and with the same headers around it: its packets have all of the sender,
-the receiver, the protocols, the layers, the tunnel's ends and the minute in common. A batch of 40,000 packets has some thousands.
+the receiver, the protocols, the layers, the tunnel's ends and the minute in common. A batch of 80,000 packets has some thousands.
 
 Nothing here depends on other batches, so that batches can be prepared side by side.
 """
@@ -53,6 +53,8 @@ CONTEXT_FIELDS = (
 """What is packed into a context below the path and above the kind, highest first: names and bits; each value plus one."""
 KIND_BITS = 3
 _PORT_BITS = 17
+_END_BITS = 24
+"""Each lane has two ends, each packet at most one lane: `BATCH_PACKETS` ends twice over."""
 _LOCAL_ADDRESSES = (1 << 14) - 1
 """With no more addresses than this in a batch, two endpoints fit into 62 bits."""
 
@@ -270,7 +272,7 @@ def _pairs(sender: Int64, receiver: Int64, kind: npt.NDArray[np.uint8], quoted: 
     low, high = ends.min(axis=0), ends.max(axis=0)
     # UDP and UDP-Lite share Wireshark's udp.stream.
     transport = np.where(kind == UDP_LITE_STREAM, UDP_STREAM, kind).astype(np.int64)
-    key = (low << 17 | high) << KIND_BITS | transport
+    key = (low << _END_BITS | high) << KIND_BITS | transport
     pair, pair_lane = group(key) if quoted is None else group(key, quoted)
     return pair, ends[0] > ends[1], pair_lane
 

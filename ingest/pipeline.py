@@ -24,7 +24,7 @@ from .capture import Ingested, Options, failed_row, ingest_content
 from .compression import MAX_EXPANSION
 from .content import open_content
 from .decode import DECODER_VERSION
-from .memory import keep_small
+from .memory import forget_delta, keep_small
 from .processors import processors
 from .sessions import session_of
 from .sources import Source, find_sources
@@ -352,6 +352,7 @@ def ingest_chunk(
         progress: Told the packets read so far.
     """
     keep_small()
+    forget_delta()
     # This thread works, too: one more would take its processor away, and all wait for it.
     with ThreadPoolExecutor(max_workers=max(threads - 1, 1), thread_name_prefix="caphouse") as pool:
         several = pool if threads > 1 and any(_is_large(source) for source in sources) else None

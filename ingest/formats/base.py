@@ -15,10 +15,10 @@ import numpy.typing as npt
 PADDING_BYTES = 256
 """Bytes that may be read beyond the end of the last packet in a batch's buffer; the gathers of the decoder rely on it."""
 
-BATCH_BYTES = 20 << 20
-"""Upper bound of the bytes of one batch, unless a single record is larger."""
+BATCH_BYTES = 40 << 20
+"""Upper bound of the bytes of one batch, unless a single record is larger. A batch takes 8 ms whatever is in it, and this memory twice."""
 
-BATCH_PACKETS = 40 << 10
+BATCH_PACKETS = 80 << 10
 """Upper bound of the packets of one batch."""
 
 LARGEST_FRAME_LENGTH = (1 << 31) - 1

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import pyarrow.parquet as pq
@@ -51,6 +52,18 @@ def test_what_ends_the_reading_is_raised_behind_the_batches_before_it(workers: i
     assert [next(reading) for _ in range(5)] == list(range(5))
     with pytest.raises(CaptureError, match="the disk is broken"):
         next(reading)
+
+
+def test_who_needs_a_batch_reads_it_when_all_others_are_busy() -> None:
+    busy = Event()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            pool.submit(busy.wait, 60)
+            with capture._read_ahead(cast("Any", iter(range(100))), pool) as reading:
+                assert list(cast("Iterator[int]", reading)) == list(range(100))
+            assert not busy.is_set()
+        finally:
+            busy.set()
 
 
 def test_nothing_is_read_once_nobody_asks() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_columns import ACK, SYN, Packet, converse, make_columns
 from random_traffic import cuts, other_packets, tcp_packets
 from tcp_vectors import CLOSED, ack, c, s, syn, syn_ack
 
+from caphouse.ingest import lanes
 from caphouse.ingest.conversations import Conversations
+from caphouse.ingest.formats.base import BATCH_PACKETS
 from caphouse.ingest.lanes import find_lanes
 
 
@@ -106,3 +109,17 @@ def test_many_addresses() -> None:
     columns = make_columns([*packets, *reversed(packets)])
     streams, _ = Conversations().update(columns, find_lanes(columns))
     assert streams.tolist() == [*range(count), *reversed(range(count))]
+
+
+def test_as_many_ends_as_a_batch_can_have() -> None:
+    """Two pairs of ends that would look alike if the numbers of ends had fewer bits than they need."""
+    sender = np.arange(BATCH_PACKETS)
+    receiver = BATCH_PACKETS + np.arange(BATCH_PACKETS)
+    before_last, last, distinct = BATCH_PACKETS - 2, BATCH_PACKETS - 1, BATCH_PACKETS - 2
+    highest_bit = 1 << (2 * BATCH_PACKETS - 1).bit_length() - 1
+    # Ends are numbered as they come, all senders first: here they are 0 and one with the highest bit, then 1 and one without it.
+    sender[before_last], receiver[before_last] = 0, receiver[highest_bit + 5 - distinct]
+    sender[last], receiver[last] = 1, 5
+    pair, _, _ = lanes._pairs(sender, receiver, np.full(BATCH_PACKETS, lanes.UDP_STREAM, dtype=np.uint8), None)
+    assert pair[before_last] != pair[last]
+    assert len(np.unique(pair)) == BATCH_PACKETS
