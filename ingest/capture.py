@@ -41,7 +41,7 @@ from .protocols import registry
 from .rows import packet_rows
 from .sources import Source
 
-BATCHES_AHEAD = min(max(processors() - 2, 0), 3)
+BATCHES_AHEAD = min(max(processors() - 2, 0), 2)
 """Batches that are decoded while an earlier one is worked on. With two processors none: reading and encoding keep the second one busy,
 and two threads of NumPy's small calls would only take the interpreter's lock from each other, a tenth of the time."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from .registry import Format
 
 if TYPE_CHECKING:
     from ..content import Content
+
+_USUAL = ("pcap", "pcapng")
 
 HEAD_BYTES = 1 << 16
 """Bytes that are looked at to tell a format without a magic number."""
@@ -46,9 +49,12 @@ def open_reader(content: Content) -> Reader:
     return convert(content, head)
 
 
+def _formats() -> Iterator[Format]:
+    """All formats in this folder, those of most files first; the module of each is loaded when its turn comes."""
+    for name in _names():
+        yield from getattr(importlib.import_module(f".{name}", __package__), "FORMATS", ())
+
+
 @cache
-def _formats() -> tuple[Format, ...]:
-    """All formats in this folder, those with the longest magic number first."""
-    modules = [importlib.import_module(f".{module.name}", __package__) for module in pkgutil.iter_modules(__path__)]
-    found = [format_ for module in modules for format_ in getattr(module, "FORMATS", ())]
-    return tuple(sorted(found, key=lambda format_: len(format_.magic), reverse=True))
+def _names() -> tuple[str, ...]:
+    return tuple(sorted((module.name for module in pkgutil.iter_modules(__path__)), key=lambda name: name not in _USUAL))

@@ -6,7 +6,8 @@ One row per TCP connection that was asked for (a SYN was captured), slowest firs
 `initial_rtt_ms` is Wireshark's tcp.analysis.initial_rtt. After a lost SYN the times hold the wait (`retransmitted`).
 """
 needs = ["tcp_rtt"]
-order = "rtt_ms desc nulls last, syn_ts asc, tcp_stream asc, hash(capture_id) asc"
+# The last key only makes the order the same each time. In four bytes, because keys of up to 24 bytes are sorted a fifth faster.
+order = "rtt_ms desc nulls last, syn_ts asc, cast(hash(capture_id, tcp_stream) >> 32 as uinteger) asc"
 limit = "top"
 layout = { kind = "table", hide = ["capture_id", "syn_frame"] }
 [params]
