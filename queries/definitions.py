@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..warehouse.errors import UsageError
+from ..warehouse.schema import Type
 from ..warehouse.tables import BY_NAME, CAPTURES
 from . import catalog, relations
 from .scope import MINUTE_NS, Range, Scope
@@ -48,6 +49,8 @@ _OVERLAPPING = "_overlapping_packets"
 
 _LIVE = "_live"
 """Which captures there are: all that most tables need to know of them."""
+
+_WORD = re.compile(r"[0-9A-Za-z.:-]+", re.ASCII)
 
 _STAR = re.compile(r"(?<!count\()\*(?=\s*(?:,|\)|\Z|from\b|exclude\b|replace\b|rename\b))|\bcolumns\(", re.IGNORECASE)
 """All columns of what is read, whatever they are."""
@@ -131,6 +134,15 @@ class Definitions:
         if not self._has_macros and not _macro_names().isdisjoint(words):
             self._connection.execute(_macros())
             self._has_macros = True
+
+    def words_of_captures(self, columns: Iterable[str]) -> set[str]:
+        """Those columns of `captures` whose values are words, see `warehouse.schema.Column`, in all captures of the scope.
+
+        It is found out once for each value, where rows of other tables have it again and again.
+        """
+        texts = [name for name in columns if CAPTURES.by_name[name].type is Type.VARCHAR]
+        found = {name: self._look(f"distinct {name}", [self._which_captures]) for name in texts}
+        return {name for name, rows in found.items() if all(text is None or _WORD.fullmatch(text) for (text,) in rows)}
 
     def _create(self, name: str, sql: str) -> None:
         if name not in self._defined:

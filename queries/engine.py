@@ -246,13 +246,19 @@ class Session:
         sql = definitions.around(definition.sql, definition.needs)
         if definition.limit and not limit:
             rows = connection.sql(sql, params=values or None)
-            words = frozenset(column for column in rows.columns if (doc := definition.column(column)) and doc.word)
-            return Answer(rows, definition.order, words=words)
+            return Answer(rows, definition.order, words=frozenset(self._words(definition, definitions, rows.columns)))
         # A relation is looked into for its columns and again when it is run, which takes longer than to run it when rows are few.
         ordered = f" order by {definition.order}" if definition.order else ""
         limited = f" limit {limit}" if limit else ""
         connection.execute(f"create temp table {_ANSWER} as select * from ({sql}){ordered}{limited}", values or None)  # noqa: S608 - of declared names
         return Answer(connection.table(_ANSWER), few=True)
+
+    @staticmethod
+    def _words(definition: catalog.Definition, definitions: Definitions, columns: Sequence[str]) -> set[str]:
+        docs = {name: doc for name in columns if (doc := definition.column(name)) is not None}
+        words = {name for name, doc in docs.items() if doc.word}
+        of_captures = [name for name, doc in docs.items() if not doc.word and doc == catalog.describe_column("captures", name)]
+        return words | definitions.words_of_captures(of_captures)
 
     def uncompared(self) -> str | None:
         """What counting everything once cannot see to in this warehouse, in a sentence; None when it sees to all."""

@@ -17,11 +17,12 @@ bytes_from_first = { doc = "Bytes on the wire that the first sender sent.", unit
 bytes_to_first = { doc = "Bytes on the wire back.", unit = "bytes" }
 --- */
 with in_tunnels as (
+    -- Those with several headers have an outermost one, and files are asked for text that is not NULL far sooner than for lists.
     select
         *,
         unnest(ip_headers) as ends
     from _talks
-    where ip_headers is not null
+    where ip_headers is not null and tunnel_client_ip is not null
 ),
 
 seen_by_sender as (

@@ -22,6 +22,7 @@ select
     ipv4_layers,
     ipv6_layers,
     first_from_client,
+    tunnel_client_ip,
     ip_headers,
     case when first_from_client then client_ip else server_ip end as first_ip,
     case when first_from_client then client_port else server_port end as first_port,

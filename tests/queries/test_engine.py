@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import caphouse
-from caphouse.queries import catalog, definitions, reference
+from caphouse.queries import catalog, csv_lines, definitions, reference
 from caphouse.queries.engine import Session
 from caphouse.queries.scope import Scope
 from caphouse.warehouse.errors import UsageError, WarehouseNotFound
@@ -117,6 +118,19 @@ def test_text_that_is_a_word_needs_no_quotes(warehouse: Warehouse) -> None:
             for word in words:
                 found = session.sql(f"select {word} from {table.name} where not regexp_full_match({word}, '[0-9A-Za-z.:-]+')").fetchall()
                 assert found == [], (table.name, word)
+
+
+@pytest.mark.parametrize(("host", "unquoted"), [("web-1.example", {"host"}), ("web, the first", set()), ("", set())])
+def test_hosts_are_words_if_all_of_them_are(tmp_path: Path, host: str, unquoted: set[str]) -> None:
+    """A host is whatever the user calls it."""
+    capture, *_ = hand_made_warehouse.CAPTURES
+    rows = {"handshakes": hand_made_warehouse.HANDSHAKES}
+    with Session(hand_made_warehouse.make_warehouse(tmp_path / "w", [{**capture, "host": host}], rows)) as session:
+        answer = session.answer("rtt", definitions.EVERYTHING, {})
+        assert answer.words == {"client_ip", "server_ip", "status", "capture_id", *unquoted}
+        lines = [line for block in csv_lines.blocks(answer) or () for line in block.lines()]
+        assert lines
+        assert {row[1] for row in csv.reader(lines)} == {host}
 
 
 def test_a_session_stays_with_its_snapshot_until_told(tmp_path: Path) -> None:
