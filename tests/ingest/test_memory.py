@@ -11,7 +11,6 @@ import pytest
 from caphouse.ingest import memory
 from caphouse.warehouse.store import Warehouse
 
-
 CODE = re.compile(r"^\w+-\w+ r-xp [^\n]*/deltalake/[^\n]*\n(?:\w+:[^\n]*\n)*?Rss: +(\d+) kB", re.MULTILINE)
 """The resident size of the parts of a library that are executed, as in proc_pid_smaps(5)."""
 
