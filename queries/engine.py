@@ -227,7 +227,8 @@ class Session:
             params: The report's own parameters.
 
         Returns:
-            A relation with the columns that the report's header describes.
+            A relation with the columns that the report's header describes. Its rows are there already, unless they may be many: then they
+            are made when it is read.
 
         Raises:
             UsageError: There is no such report, parameter, host or capture, or a value makes no sense.
