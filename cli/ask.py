@@ -53,12 +53,12 @@ def sql(
     from .output import Presentation, choose, write_answer
 
     choose(form, output)
-    from ..queries import catalog, definitions, relations
+    from ..queries import definitions
     from ..queries.scope import Scope
 
     scope = Scope.of(since, until, host or (), capture or ())
-    named = relations.words(text.lower()).intersection(catalog.public_names())
-    with open_session(warehouse, tables=definitions.tables(named, scope), sandbox=sandbox, scope=scope) as session:
+    tables = definitions.tables(definitions.named(text), scope)
+    with open_session(warehouse, tables=tables, sandbox=sandbox, scope=scope) as session:
         from ..queries.engine import Answer
 
         answer = Answer(session.sql(text, **_values(parameters or [])))

@@ -47,6 +47,9 @@ _ROW_TIMES = {"packets": "ts_ns", "handshakes": "first_ts_ns"}
 _OVERLAPPING = "_overlapping_packets"
 """The packets of captures that overlap others of the same host."""
 
+_STORED_IN = {"_whole_minutes": "flow_minutes", "_edge_packets": "packets", _OVERLAPPING: "packets"}
+"""The tables that what is part of one is read from."""
+
 _LIVE = "_live"
 """Which captures there are: all that most tables need to know of them."""
 
@@ -56,14 +59,49 @@ _STAR = re.compile(r"(?<!count\()\*(?=\s*(?:,|\)|\Z|from\b|exclude\b|replace\b|r
 """All columns of what is read, whatever they are."""
 
 
+def named(sql: str) -> set[str]:
+    """Returns the tables and views that a statement may name: what none of them is called by is not among them."""
+    return relations.words(sql.lower()).intersection(catalog.public_names())
+
+
 def tables(names: Iterable[str], scope: Scope) -> list[str]:
     """Returns the tables, `captures` apart, whose files are looked for when these tables and views are asked for."""
-    needed = catalog.in_order(names)
-    if scope.deduplicate:
-        needed = catalog.in_order([*needed, *(_ONCE[name] for name in needed if name in _ONCE)])
-    if scope.timed and "traffic" in needed:
-        needed += ["flow_minutes", "packets"]
-    return [name for name in dict.fromkeys(needed) if name in BY_NAME and name != CAPTURES.name]
+    read = dict.fromkeys(_STORED_IN.get(name, name) for name, text in _views(names, scope).items() if text is None)
+    return [name for name in read if name != CAPTURES.name]
+
+
+def _views(names: Iterable[str], scope: Scope) -> dict[str, str | None]:
+    """The named tables and views and what they read in this scope, in order of need; SELECTs of the views, None for tables."""
+    views: dict[str, str | None] = {}
+    for name in catalog.in_order(names):
+        _add(name, scope, views)
+    return views
+
+
+def _add(name: str, scope: Scope, views: dict[str, str | None]) -> None:
+    if name in views:
+        return
+    if not scope.deduplicate or name not in _ONCE:
+        _add_all_of(name, name, scope, views)
+        return
+    if name == "traffic":
+        _add_all_of(name, "_traffic_all", scope, views)
+    once = catalog.view(_ONCE[name])
+    for needed in catalog.in_order(once.needs):
+        if needed != name:
+            _add(needed, scope, views)
+    views[name] = once.sql
+
+
+def _add_all_of(name: str, called: str, scope: Scope, views: dict[str, str | None]) -> None:
+    """Add a table or view, duplicates and all, under a name that it is called by."""
+    if name in BY_NAME or name == _OVERLAPPING:
+        views[called] = None
+    elif name == "traffic" and scope.timed:
+        views.update(dict.fromkeys(_PARTS))
+        views[called] = catalog.view("_traffic_between").sql
+    else:
+        views[called] = catalog.view(name).sql
 
 
 class Snapshot(Protocol):
@@ -180,7 +218,7 @@ class Definitions:
             names: The tables and views.
             sql: What is asked of them, where they are for it alone: tables have no column then that nothing names.
         """
-        views = self._views(names)
+        views = _views(names, self._scope)
         texts = [text for text in views.values() if text is not None]
         selects: dict[str, str] = {}
         for name, text in views.items():
@@ -193,37 +231,6 @@ class Definitions:
                     selects.setdefault(_LIVE, self._live())
                 selects[name] = self._table(name, _LIVE, _named_columns(name, [*texts, sql]))
         return selects
-
-    def _views(self, names: Iterable[str]) -> dict[str, str | None]:
-        """The named tables and views and what they read, in order of need; SELECTs of the views, None for tables."""
-        views: dict[str, str | None] = {}
-        for name in catalog.in_order(names):
-            self._add(name, views)
-        return views
-
-    def _add(self, name: str, views: dict[str, str | None]) -> None:
-        if name in views:
-            return
-        if not self._scope.deduplicate or name not in _ONCE:
-            self._add_all_of(name, name, views)
-            return
-        if name == "traffic":
-            self._add_all_of(name, "_traffic_all", views)
-        once = catalog.view(_ONCE[name])
-        for needed in catalog.in_order(once.needs):
-            if needed != name:
-                self._add(needed, views)
-        views[name] = once.sql
-
-    def _add_all_of(self, name: str, called: str, views: dict[str, str | None]) -> None:
-        """Add a table or view, duplicates and all, under a name that it is called by."""
-        if name in BY_NAME or name == _OVERLAPPING:
-            views[called] = None
-        elif name == "traffic" and self._scope.timed:
-            views.update(dict.fromkeys(_PARTS))
-            views[called] = catalog.view("_traffic_between").sql
-        else:
-            views[called] = catalog.view(name).sql
 
     def _live(self) -> str:
         return self._captures({"ingest_id", "capture_id"})
@@ -243,16 +250,16 @@ class Definitions:
         if name == CAPTURES.name:
             return self._captures(columns)
         bounds = (scope.since_ns, scope.until_ns)
-        table, condition = name, "true"
+        table, condition = _STORED_IN.get(name, name), "true"
         if name == "_whole_minutes":
-            table, minutes = "flow_minutes", scope.whole_minutes
+            minutes = scope.whole_minutes
             chosen = files.of(table, [(_times(minutes[0], MINUTE_NS), _times(minutes[1], MINUTE_NS))])
             condition = relations.within("minute", [minutes])
         elif name == "_edge_packets":
-            table, chosen = "packets", files.of("packets", scope.edges_ns)
+            chosen = files.of(table, scope.edges_ns)
             condition = relations.within("ts_ns", scope.edges_ns)
         elif name == _OVERLAPPING:
-            table, (chosen, condition) = "packets", self._overlapping()
+            chosen, condition = self._overlapping()
         elif scope.timed and name == "flow_minutes":
             first = None if scope.since_ns is None else scope.since_ns // MINUTE_NS
             stop = None if scope.until_ns is None else -(-scope.until_ns // MINUTE_NS)

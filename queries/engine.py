@@ -8,7 +8,6 @@ The files of a report are chosen from the warehouse's log before DuckDB opens an
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import weakref
@@ -23,7 +22,7 @@ from ..warehouse.errors import UsageError
 from ..warehouse.locations import Location
 from . import catalog, relations
 from .database import connect
-from .definitions import EVERYTHING, Definitions, Snapshot
+from .definitions import EVERYTHING, Definitions, Snapshot, named
 from .scope import Scope
 
 _ANSWER = "_answer"
@@ -184,12 +183,12 @@ class Session:
             duckdb.Error: DuckDB refuses it.
         """
         connection, definitions = self._free
-        words = set(re.findall(r"\w+", query.lower()))
+        words = relations.words(query.lower())
         if any(word in _LISTINGS or word.startswith("duckdb_") for word in words):
             connection = self.connection
         else:
             definitions.ensure_macros(words)
-            definitions.ensure_alone(words.intersection(catalog.public_names()))
+            definitions.ensure_alone(named(query))
         statements = connection.extract_statements(query)
         if not statements:
             raise UsageError("there is no SQL statement to run")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..content import Content
 
 _USUAL = ("pcap", "pcapng")
+"""The formats that nearly all captures have."""
 
 HEAD_BYTES = 1 << 16
 """Bytes that are looked at to tell a format without a magic number."""
