@@ -60,7 +60,7 @@ _STAR = re.compile(r"(?<!count\()\*(?=\s*(?:,|\)|\Z|from\b|exclude\b|replace\b|r
 
 
 def named(sql: str) -> set[str]:
-    """Returns the tables and views that a statement may name: what none of them is called by is not among them."""
+    """Returns the tables and views whose names are words of a statement, and so all that it reads."""
     return relations.words(sql.lower()).intersection(catalog.public_names())
 
 
