@@ -59,9 +59,7 @@ def sql(
     scope = Scope.of(since, until, host or (), capture or ())
     tables = definitions.tables(definitions.named(text), scope)
     with open_session(warehouse, tables=tables, sandbox=sandbox, scope=scope) as session:
-        from ..queries.engine import Answer
-
-        answer = Answer(session.sql(text, **_values(parameters or [])))
+        answer = session.ask(text, _values(parameters or []))
         leave_open(answer)
         write_answer(answer, form, output, Presentation())
     return ExitCode.FINE

@@ -166,11 +166,11 @@ def _foreign(error: Exception) -> ExitCode:
     if callable(show):
         show()
         return ExitCode.USAGE
-    duckdb = sys.modules.get("duckdb")
-    if duckdb is not None and isinstance(error, duckdb.IOException) and _OF_THE_WAREHOUSE.search(str(error)):
+    database = sys.modules.get("caphouse.queries.database")
+    if database is not None and isinstance(error, database.IOException) and _OF_THE_WAREHOUSE.search(str(error)):
         say(f"caphouse: {error}")
         return ExitCode.WAREHOUSE
-    if duckdb is not None and isinstance(error, duckdb.Error):
+    if database is not None and isinstance(error, database.Error):
         # The message holds the place in the query on lines of their own.
         sys.stderr.write("\n".join(map(safe, f"caphouse: {error}".splitlines())) + "\n")
         return ExitCode.USAGE

@@ -22,8 +22,9 @@ from .options import Format
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from duckdb import DuckDBPyRelation
 
-    from ..queries.engine import Answer
+    from ..queries.answer import Answer
 
 _SUFFIXES = {
     ".csv": Format.CSV,
@@ -107,10 +108,16 @@ def write(reader: pa.RecordBatchReader, form: Format | None, output: Path | None
             file.write(render(reader, presentation, width=width).encode())
 
 
-def write_answer(answer: Answer, form: Format | None, output: Path | None, presentation: Presentation | None = None) -> None:
+def write_answer(
+    answer: Answer | DuckDBPyRelation, form: Format | None, output: Path | None, presentation: Presentation | None = None
+) -> None:
     """Writes the rows of an answer, as `write` does: CSV of the usual types without loading pyarrow."""
     from ..queries import csv_lines
+    from ..queries.answer import Answer
 
+    if not isinstance(answer, Answer):
+        write(answer.to_arrow_reader(BATCH_ROWS), form, output, presentation)
+        return
     blocks = csv_lines.blocks(answer) if choose(form, output) is Format.CSV else None
     if blocks is None:
         write(answer.listed.to_arrow_reader(BATCH_ROWS), form, output, presentation)
@@ -118,7 +125,7 @@ def write_answer(answer: Answer, form: Format | None, output: Path | None, prese
     terminal = output is None and sys.stdout.isatty()
     show = _shown(terminal=terminal)
     with _destination(output) as file:
-        file.write((show(_csv_header(answer.rows.columns)) + "\n").encode())
+        file.write((show(_csv_header(name for name, _ in answer.columns)) + "\n").encode())
         for block in blocks:
             if terminal:
                 file.writelines((show(line) + "\n").encode() for line in block.lines())

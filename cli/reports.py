@@ -95,7 +95,7 @@ def command(definition: catalog.Definition) -> Callable[..., ExitCode]:
             leave_open(answer)
             if scope.deduplicate and (warning := session.uncompared()):
                 say(f"caphouse: warning: {warning}")
-            units = {name: doc.unit for name in answer.rows.columns if (doc := definition.column(name)) and doc.unit}
+            units = {name: doc.unit for name, _ in answer.columns if (doc := definition.column(name)) and doc.unit}
             write_answer(answer, form, output, Presentation(definition.title, units, definition.layout))
         return ExitCode.FINE
 

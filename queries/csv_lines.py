@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import duckdb
+from .database import Error, IOException
 
-    from .engine import Answer
+if TYPE_CHECKING:
+    from .answer import Answer
 
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
@@ -72,7 +74,7 @@ def blocks(answer: Answer) -> Iterator[Block] | None:
         Lines in their order; None where a column has a type, or a name that another has too, for which this module knows no text. While
         they are read, `duckdb.Error` is raised for what the engine cannot do.
     """
-    names, kinds = answer.rows.columns, [str(kind) for kind in answer.rows.types]
+    names, kinds = [name for name, _ in answer.columns], [kind for _, kind in answer.columns]
     if len({name.lower() for name in names}) < len(names) or not _TEXT.keys() >= set(kinds):
         return None
     # To find out that text needs no quotes takes as long as all else, for a line that is mostly text.
@@ -83,19 +85,21 @@ def blocks(answer: Answer) -> Iterator[Block] | None:
     separator = ", ',', "
     line = f"concat({separator.join(values)}, chr(10))" if len(values) > 1 else f"""concat(coalesce({values[0]}, '""'), chr(10))"""
     if answer.few:
-        return iter([Block.of([row[0] for row in answer.listed.project(line).fetchall()])])
-    if answer.limit is None and answer.order and _LINE not in names:
-        # Text first: DuckDB makes it on all cores before rows are in order, and then moves one column instead of all.
-        return _read(answer.rows.project(f'*, {line} as "{_LINE}"').order(answer.order).project(f'"{_LINE}"'))
-    return _read(answer.listed.project(line))
+        return iter([Block.of([text for (text,) in answer.rows_of(f"select {line} from ({answer.select})")])])  # noqa: S608 - of the answer's own
+    name = _LINE
+    while name in names:
+        name += "'"
+    # Text first: DuckDB makes it on all cores before rows are in order, and then moves one column instead of all.
+    ordered = f" order by {answer.order}" if answer.order else ""
+    return _read(answer, f'select "{name}" from (select *, {line} as "{name}" from ({answer.select})){ordered}')  # noqa: S608
 
 
-def _read(lines: duckdb.DuckDBPyRelation) -> Iterator[Block]:
-    import duckdb
-    from nanoarrow import c_array_stream
-
+def _read(answer: Answer, lines: str) -> Iterator[Block]:
     try:
-        with c_array_stream(lines) as batches:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            loading = pool.submit(import_module, "nanoarrow")
+            stream = answer.stream_of(lines)
+        with loading.result().c_array_stream(stream) as batches:
             for batch in batches:
                 column = batch.child(0).view()
                 # Of each batch DuckDB makes new buffers: they begin with its first line and have no missing ones.
@@ -104,4 +108,4 @@ def _read(lines: duckdb.DuckDBPyRelation) -> Iterator[Block]:
     except RuntimeError as error:
         # What goes wrong while rows are made arrives as text alone.
         message = _FOREIGN.sub("", str(error), count=1)
-        raise (duckdb.IOException if message.startswith("IO Error") else duckdb.Error)(message) from error
+        raise (IOException if message.startswith("IO Error") else Error)(message) from error

@@ -53,6 +53,8 @@ _STORED_IN = {"_whole_minutes": "flow_minutes", "_edge_packets": "packets", _OVE
 _LIVE = "_live"
 """Which captures there are: all that most tables need to know of them."""
 
+_OWN_STEPS = re.compile(r"\s*with\s+(recursive\s+)?", re.IGNORECASE)
+
 _WORD = re.compile(r"[0-9A-Za-z.:-]+", re.ASCII)
 
 _STAR = re.compile(r"(?<!count\()\*(?=\s*(?:,|\)|\Z|from\b|exclude\b|replace\b|rename\b))|\bcolumns\(", re.IGNORECASE)
@@ -188,19 +190,27 @@ class Definitions:
             self._connection.execute(f"create {self._temporary}view {name} as {sql}")
             self._defined.add(name)
 
-    def around(self, sql: str, names: Iterable[str]) -> str:
+    def around(self, sql: str, names: Collection[str], *, free: bool = False) -> str:
         """Returns a SELECT that brings the named tables and views with it, so that none need be created.
+
+        Args:
+            sql: The SELECT.
+            names: Tables and views that it reads.
+            free: Whether it is anybody's: then it may read all columns of what it names, and nothing is kept for it.
 
         DuckDB looks into one such statement once, but into views that read views again for each that is created. Of the tables it has
         only columns that are named in it. Traffic that several steps read is not kept in between, which takes a third of the memory, and
         each step reads the files for itself; where these are small, whether they are read once for all steps is left to DuckDB. The
         traffic of a time range takes joins to make, and is kept.
         """
-        selects = self._selects(names, sql)
+        selects = self._selects(names, "" if free else sql, whole=names if free else ())
         texts = [*selects.values(), sql]
         self.ensure_macros(relations.words(" ".join(texts)))
         steps = []
         for name, select in selects.items():
+            if free and name != _LIVE:
+                steps.append(f"{name} as not materialized ({select})")
+                continue
             read = sum(len(_readings(name).findall(text)) for text in texts)
             keep = ""
             if self._scope.timed or self._scope.deduplicate:
@@ -211,12 +221,13 @@ class Definitions:
             steps.append(f"{name} as {keep}({select})")
         return _with(steps, sql)
 
-    def _selects(self, names: Iterable[str], sql: str | None = None) -> dict[str, str]:
+    def _selects(self, names: Iterable[str], sql: str | None = None, *, whole: Collection[str] = ()) -> dict[str, str]:
         """Names and SELECTs of the named tables and views and of what they read, in order of need.
 
         Args:
             names: The tables and views.
             sql: What is asked of them, where they are for it alone: tables have no column then that nothing names.
+            whole: Tables that have all columns nevertheless.
         """
         views = _views(names, self._scope)
         texts = [text for text in views.values() if text is not None]
@@ -229,7 +240,7 @@ class Definitions:
             else:
                 if name != CAPTURES.name:
                     selects.setdefault(_LIVE, self._live())
-                selects[name] = self._table(name, _LIVE, _named_columns(name, [*texts, sql]))
+                selects[name] = self._table(name, _LIVE, None if name in whole else _named_columns(name, [*texts, sql]))
         return selects
 
     def _live(self) -> str:
@@ -273,8 +284,9 @@ class Definitions:
     def _overlapping(self) -> tuple[list[str], str]:
         """Files and condition of the packets of captures that overlap others; few files are read for it, mostly none."""
         self.ensure([CAPTURES.name])
-        pairs = self._connection.sql(catalog.view("overlapping_captures").sql)
-        found = pairs.project("ingest_id, earlier_ingest_id, start_ts_ns, end_ts_ns").fetchall()
+        listed = "ingest_id, earlier_ingest_id, start_ts_ns, end_ts_ns"
+        pairs = catalog.view("overlapping_captures").sql
+        found = self._connection.execute(f"select {listed} from ({pairs})").fetchall()  # noqa: S608 - of declared names
         if not found:
             return [], "false"
         scope = self._scope
@@ -346,8 +358,9 @@ def _with(steps: Sequence[str], sql: str) -> str:
     """Puts steps before those that a SELECT has."""
     if not steps:
         return sql
-    own = sql.removeprefix("with ")
-    return f"with {', '.join(steps)}{' ' if own is sql else ', '}{own}"
+    found = _OWN_STEPS.match(sql)
+    recursive, own = (found[1] or "", f", {sql[found.end() :]}") if found else ("", f" {sql}")
+    return f"with {recursive}{', '.join(steps)}{own}"
 
 
 class _Files:

@@ -8,22 +8,25 @@ The files of a report are chosen from the warehouse's log before DuckDB opens an
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Protocol, Self
-
-import duckdb
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..warehouse.errors import UsageError
 from ..warehouse.locations import Location
 from . import catalog, relations
-from .database import connect
+from .answer import Answer, bare, order_apart, order_of
+from .database import Error, StatementType, connect
 from .definitions import EVERYTHING, Definitions, Snapshot, named
 from .scope import Scope
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation, Statement
 
 _ANSWER = "_answer"
 
@@ -42,32 +45,6 @@ class Source(Protocol):
     def snapshot(self) -> Snapshot:
         """The warehouse as it is now."""
         ...
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Rows and the order in which they are listed, apart: who writes text makes it faster before rows are in order than after.
-
-    Attributes:
-        rows: The rows, in any order if `order` says one.
-        order: As after ORDER BY, expressions of the columns; "" for the order in which they come.
-        limit: How many are listed; None for all.
-        few: Whether the rows were made already, because they are few.
-        words: Columns of text that is a word, see `warehouse.schema.Column`.
-    """
-
-    rows: duckdb.DuckDBPyRelation
-    order: str = ""
-    limit: int | None = None
-    few: bool = False
-    words: frozenset[str] = frozenset()
-
-    @property
-    def listed(self) -> duckdb.DuckDBPyRelation:
-        """The rows in their order, as many as are listed."""
-        ordered = self.rows.order(self.order) if self.order else self.rows
-        # No limit is not the same as one that nothing reaches: behind a limit DuckDB goes on in one thread.
-        return ordered if self.limit is None else ordered.limit(self.limit)
 
 
 class Session:
@@ -89,7 +66,7 @@ class Session:
         sandbox: str | None = None,
         scope: Scope = EVERYTHING,
         snapshot: Snapshot | None = None,
-        unused: duckdb.DuckDBPyConnection | None = None,
+        unused: DuckDBPyConnection | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._sandbox = sandbox
@@ -127,10 +104,10 @@ class Session:
         return folder, weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     @cached_property
-    def _database(self) -> duckdb.DuckDBPyConnection:
+    def _database(self) -> DuckDBPyConnection:
         return self._connect()
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
+    def _connect(self) -> DuckDBPyConnection:
         connection, self._unused = self._unused or connect(), None
         connection.execute(f"set temp_directory = {relations.quoted(self._spill[0])}")
         if not self._warehouse.root.is_local:
@@ -140,7 +117,7 @@ class Session:
         return connection
 
     @cached_property
-    def _free(self) -> tuple[duckdb.DuckDBPyConnection, Definitions]:
+    def _free(self) -> tuple[DuckDBPyConnection, Definitions]:
         """The connection for free SQL, and the names on it."""
         connection = self._connect()
         definitions = Definitions(connection, self._snapshot, self._scope, temporary=False)
@@ -151,11 +128,13 @@ class Session:
         return connection, definitions
 
     @cached_property
-    def connection(self) -> duckdb.DuckDBPyConnection:
+    def connection(self) -> DuckDBPyConnection:
         """A DuckDB connection with all tables and views, commented.
 
         In memory: what is created or changed on it is gone with the session and never reaches the warehouse.
         """
+        import duckdb  # noqa: F401 - gives connections their relations
+
         connection, definitions = self._free
         names = catalog.public_names()
         definitions.ensure(names)
@@ -167,7 +146,7 @@ class Session:
         connection.execute(relations.comments([name for name in columns if name in known], columns))
         return connection
 
-    def sql(self, query: str, **params: object) -> duckdb.DuckDBPyRelation:
+    def sql(self, query: str, **params: object) -> DuckDBPyRelation:
         """Runs SQL over the tables and views.
 
         Args:
@@ -182,25 +161,51 @@ class Session:
             UsageError: There is no statement, or the sandbox does not allow it.
             duckdb.Error: DuckDB refuses it.
         """
+        connection, last = self._prepared(query)
+        return _relation(connection, last, params)
+
+    def ask(self, query: str, params: Mapping[str, object]) -> Answer | DuckDBPyRelation:
+        """Runs SQL as `sql` does, but leaves a SELECT to whoever reads the answer."""
+        if (answer := self._asked_alone(query, params)) is not None:
+            return answer
+        connection, last = self._prepared(query)
+        answer = _answer(connection, last, params) if last.type == StatementType.SELECT else None
+        return _relation(connection, last, params) if answer is None else answer
+
+    def _asked_alone(self, query: str, params: Mapping[str, object]) -> Answer | None:
+        """The answer to a lone SELECT that brings what it reads with it: DuckDB looks into that once, but into views again and again.
+
+        None for other SQL, and for what cannot be understood this way.
+        """
         connection, definitions = self._free
         words = relations.words(query.lower())
-        if any(word in _LISTINGS or word.startswith("duckdb_") for word in words):
+        statements = self._statements(connection, query)
+        if len(statements) > 1 or statements[0].type != StatementType.SELECT or _lists(words):
+            return None
+        definitions.ensure_macros(words)
+        return _answer(connection, statements[0], params, partial(definitions.around, names=named(query), free=True))
+
+    def _statements(self, connection: DuckDBPyConnection, query: str) -> list[Statement]:
+        statements = connection.extract_statements(query)
+        if not statements:
+            raise UsageError("there is no SQL statement to run")
+        if self._sandbox is not None and any(statement.type != StatementType.SELECT for statement in statements):
+            raise UsageError("the sandbox allows SELECT statements only")
+        return statements
+
+    def _prepared(self, query: str) -> tuple[DuckDBPyConnection, Statement]:
+        """Creates what a query names, runs all statements but the last, and returns that."""
+        connection, definitions = self._free
+        words = relations.words(query.lower())
+        if _lists(words):
             connection = self.connection
         else:
             definitions.ensure_macros(words)
             definitions.ensure_alone(named(query))
-        statements = connection.extract_statements(query)
-        if not statements:
-            raise UsageError("there is no SQL statement to run")
-        if self._sandbox is not None and any(statement.type != duckdb.StatementType.SELECT for statement in statements):
-            raise UsageError("the sandbox allows SELECT statements only")
-        *before, last = statements
+        *before, last = self._statements(connection, query)
         for statement in before:
             connection.execute(statement)
-        relation = connection.sql(last.query, params=params or None)
-        if relation is None:
-            return connection.sql('select true as "Success" where false')
-        return relation
+        return connection, last
 
     def report(
         self,
@@ -212,7 +217,7 @@ class Session:
         capture: str | Sequence[str] = (),
         deduplicate: bool = False,
         **params: object,
-    ) -> duckdb.DuckDBPyRelation:
+    ) -> DuckDBPyRelation:
         """Runs a report.
 
         Args:
@@ -245,17 +250,17 @@ class Session:
         definitions = Definitions(connection, self._snapshot, scope, temporary=True)
         sql = definitions.around(definition.sql, definition.needs)
         if definition.limit and not limit:
-            rows = connection.sql(sql, params=values or None)
-            return Answer(rows, definition.order, words=frozenset(self._words(definition, definitions, rows.columns)))
-        # A relation is looked into for its columns and again when it is run, which takes longer than to run it when rows are few.
+            answer = Answer(connection, sql, values or None, definition.order)
+            return replace(answer, words=frozenset(self._words(definition, definitions, answer.columns)))
+        # A SELECT is looked into for its columns and again when it is run, which takes longer than to run it when rows are few.
         ordered = f" order by {definition.order}" if definition.order else ""
         limited = f" limit {limit}" if limit else ""
         connection.execute(f"create temp table {_ANSWER} as select * from ({sql}){ordered}{limited}", values or None)  # noqa: S608 - of declared names
-        return Answer(connection.table(_ANSWER), few=True)
+        return Answer(connection, f"select * from {_ANSWER}", few=True)  # noqa: S608 - of a declared name
 
     @staticmethod
-    def _words(definition: catalog.Definition, definitions: Definitions, columns: Sequence[str]) -> set[str]:
-        docs = {name: doc for name in columns if (doc := definition.column(name)) is not None}
+    def _words(definition: catalog.Definition, definitions: Definitions, columns: Sequence[tuple[str, str]]) -> set[str]:
+        docs = {name: doc for name, _ in columns if (doc := definition.column(name)) is not None}
         words = {name for name, doc in docs.items() if doc.word}
         of_captures = [name for name, doc in docs.items() if not doc.word and doc == catalog.describe_column("captures", name)]
         return words | definitions.words_of_captures(of_captures)
@@ -264,7 +269,7 @@ class Session:
         """What counting everything once cannot see to in this warehouse, in a sentence; None when it sees to all."""
         connection = self._database.cursor()
         Definitions(connection, self._snapshot, EVERYTHING, temporary=True).ensure(["overlapping_captures"])
-        rows = connection.sql(
+        rows = connection.execute(
             "select (select count(*) from captures where host is null and packets > 0),"
             " (select count(distinct ingest_id) from overlapping_captures where not comparable)"
         ).fetchall()
@@ -273,7 +278,7 @@ class Session:
         parts += [f"{pruned:,} whose packets, or those of the capture beside them, are pruned"] if pruned else []
         return f"captures that are not compared with others and count in full: {' and '.join(parts)}" if parts else None
 
-    def scoped(self, needs: Sequence[str], scope: Scope) -> duckdb.DuckDBPyConnection:
+    def scoped(self, needs: Sequence[str], scope: Scope) -> DuckDBPyConnection:
         """Returns a connection of its own on which the needed tables and views hold what `scope` asks for, and no more.
 
         With a time range: `captures` are those with packets around it, `packets` those in it, `handshakes` those whose connection's
@@ -295,3 +300,39 @@ def bind(definition: catalog.Definition, given: Mapping[str, object]) -> dict[st
     if unknown := [name for name in given if name not in known]:
         raise UsageError(f"the report {definition.name!r} has no parameter {unknown[0]!r}; it has {', '.join(known) or 'none of its own'}")
     return {name: parameter.value(given[name]) if name in given else parameter.default for name, parameter in known.items()}
+
+
+def _lists(words: Collection[str]) -> bool:
+    """Whether a statement may list what there is."""
+    return any(word in _LISTINGS or word.startswith("duckdb_") for word in words)
+
+
+def _answer(
+    connection: DuckDBPyConnection, select: Statement, params: Mapping[str, object], made: Callable[[str], str] = str
+) -> Answer | None:
+    """Returns the answer to a SELECT; None where that cannot be understood.
+
+    Args:
+        connection: Where it is asked.
+        select: The SELECT.
+        params: Values of its parameters.
+        made: Gives it all that it reads.
+    """
+    statement = bare(select.query)
+    for text, keys in (order_apart(statement), (statement, [])):
+        with contextlib.suppress(Error):
+            answer = Answer(connection, made(text), params or None)
+            order = order_of(keys, answer.columns)
+            if order is not None:
+                return replace(answer, order=order)
+    return None
+
+
+def _relation(connection: DuckDBPyConnection, statement: Statement, params: Mapping[str, object]) -> DuckDBPyRelation:
+    """Returns the rows of a statement; none of one column for statements that give none."""
+    import duckdb  # noqa: F401 - gives connections their relations
+
+    relation = connection.sql(statement.query, params=dict(params) or None)
+    if relation is None:
+        return connection.sql('select true as "Success" where false')
+    return relation

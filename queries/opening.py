@@ -34,12 +34,12 @@ def open_session(location: str | Path, *, sandbox: bool = False, scope: Scope = 
         WarehouseError: It cannot be used.
     """
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="caphouse-open") as pool:
-        from ..warehouse.store import Warehouse
-
-        opening = pool.submit(_open, Warehouse, location, tables)
         from .database import connect
 
         connecting = pool.submit(connect)
+        from ..warehouse.store import Warehouse
+
+        opening = pool.submit(_open, Warehouse, location, tables)
         from .engine import Session
 
         warehouse, snapshot = opening.result()
@@ -48,8 +48,5 @@ def open_session(location: str | Path, *, sandbox: bool = False, scope: Scope = 
 
 
 def _open(kind: type[Warehouse], location: str | Path, tables: Sequence[str]) -> tuple[Warehouse, Snapshot]:
-    warehouse = kind.open(location)
-    snapshot = warehouse.snapshot()
-    for table in tables:
-        snapshot.actions.columns(table)
-    return warehouse, snapshot
+    warehouse = kind.open(location, tables=tables)
+    return warehouse, warehouse.snapshot()

@@ -124,8 +124,12 @@ class Warehouse:
         return f"Warehouse({self.root.uri!r})"
 
     @classmethod
-    def open(cls, location: str | os.PathLike[str] | Location) -> Warehouse:
+    def open(cls, location: str | os.PathLike[str] | Location, *, tables: Sequence[str] = ()) -> Warehouse:
         """Open the warehouse that is there.
+
+        Args:
+            location: Where it is.
+            tables: Tables that are sure to be asked for: their logs are read beside that of `captures`.
 
         Raises:
             WarehouseNotFound: There is none.
@@ -134,7 +138,10 @@ class Warehouse:
         warehouse = cls(Location.parse(location))
         if warehouse.root.is_local and not warehouse.root.join(CAPTURES.name, "_delta_log").exists():
             raise WarehouseNotFound(f"{warehouse.root}: there is no warehouse here; `caphouse ingest` makes one.")
-        warehouse._check_format(warehouse._table(CAPTURES.name))
+        names = {CAPTURES.name, *tables}
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            found = dict(zip(names, pool.map(warehouse._table_or_none, names), strict=True))
+        warehouse._check_format(found[CAPTURES.name] or warehouse._table(CAPTURES.name))
         return warehouse
 
     @classmethod
@@ -551,22 +558,20 @@ class Warehouse:
             entries = os.listdir(self.root.join(name, "_delta_log").path)  # noqa: PTH208 - ten thousand Path objects take 10 ms
         except FileNotFoundError:
             return 0
-        return max((int(entry[:20]) for entry in entries if LOG_ENTRY.match(entry)), default=0)
+        # Versions have leading zeros.
+        return next((int(entry[:20]) for entry in sorted(entries, reverse=True) if LOG_ENTRY.match(entry)), 0)
 
     def _newest_remote_version(self, name: str) -> int:
-        try:
-            return self._table(name).version()
-        except WarehouseNotFound:
-            return 0
+        table = self._table_or_none(name)
+        return 0 if table is None else table.version()
 
     def _files_at(self, name: str, version: int) -> Columns | None:
         """The files of a table in a version that was the newest just now."""
         loaded = self._loaded.get(name)
         if loaded is not None and loaded[1].version() == version:
             return actions_of(loaded[1])
-        try:
-            table = self._table(name)
-        except WarehouseNotFound:  # made by an older version, before this table was declared
+        table = self._table_or_none(name)
+        if table is None:
             return None
         return actions_of(table if table.version() == version else delta.load(self.root, name, version=version))
 
@@ -578,6 +583,13 @@ class Warehouse:
             loaded = (now, delta.load(self.root, name))
             self._loaded[name] = loaded
         return loaded[1]
+
+    def _table_or_none(self, name: str) -> DeltaTable | None:
+        """The same; None where the warehouse was made by an older version, before this table was declared."""
+        try:
+            return self._table(name)
+        except WarehouseNotFound:
+            return None
 
     def _has_version(self, name: str, version: int) -> bool:
         return self.root.join(name, "_delta_log", f"{version:020d}.json").exists()
