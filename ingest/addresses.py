@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..warehouse.arrays import arrow
+from ..warehouse.arrays import Rows, arrow
 from ..warehouse.texts import take
 from .columns import AddressTable, Int32
 from .keys import KeyTable
@@ -49,11 +49,11 @@ class AddressBook:
             self._texts = [pa.concat_arrays(self._texts) if self._texts else pa.array([], pa.string())]
         return self._texts[0]
 
-    def to_arrow(self) -> pa.Table:
+    def rows(self) -> Rows:
         """The rows of `addresses` without `ingest_id`: ip, family, hex."""
         high, low, family = (word.array for word in self._keys.words)
         every = pa.DictionaryArray.from_arrays(arrow(np.arange(len(self), dtype=np.int32)), self.text)
-        return pa.table({"ip": every, "family": arrow(family.astype(np.int16)), "hex": _hex(high, low)})
+        return {"ip": every, "family": arrow(family.astype(np.int16)), "hex": _hex(high, low)}
 
 
 def _hex(high: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> pa.Array:

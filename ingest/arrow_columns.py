@@ -28,12 +28,26 @@ def times_or_null(values: Int64) -> pa.Array:
 
 def texts_or_null(numbers: npt.NDArray[Any], texts: pa.Array) -> pa.Array:
     """`texts` by their numbers, NULL where these are negative, with a dictionary of those that occur."""
-    present = np.flatnonzero(numbers >= 0)
+    valid = numbers >= 0
+    if not np.count_nonzero(valid):
+        return pa.DictionaryArray.from_arrays(pa.nulls(len(numbers), pa.int32()), texts.slice(0, 0))
+    if len(texts) <= _FEW_TEXTS * len(numbers):
+        # A mark for each text, and one at the end, where -1 leads.
+        numbers = np.maximum(numbers, -1)
+        occurs = np.zeros(len(texts) + 1, dtype=np.bool_)
+        occurs[numbers] = True
+        occurs[-1] = False
+        codes = (occurs.cumsum(dtype=np.int32) - np.int32(1)).take(numbers, mode="wrap")
+        return pa.DictionaryArray.from_arrays(arrow(codes, valid), take(texts, occurs.nonzero()[0]), safe=False)
+    present = np.flatnonzero(valid)
     occurring, first = group(numbers[present].astype(np.int64))
     codes = np.zeros(len(numbers), dtype=np.int32)
     codes[present] = occurring
-    dictionary = take(texts, numbers[present[first]])
-    return pa.DictionaryArray.from_arrays(arrow(codes, numbers >= 0), dictionary)
+    return pa.DictionaryArray.from_arrays(arrow(codes, valid), take(texts, numbers[present[first]]), safe=False)
+
+
+_FEW_TEXTS = 4
+"""Texts for each number up to which marking those that occur takes less time than grouping the numbers."""
 
 
 def named(values: npt.NDArray[Any], name: Callable[[int], str | None]) -> pa.Array:

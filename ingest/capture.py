@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..warehouse.arrays import arrow
+from ..warehouse.arrays import Rows, arrow
 from ..warehouse.errors import CaptureError, EmptyCapture, SourceVanished, UnsupportedFormat
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
@@ -354,29 +354,23 @@ def ingest_packets(
         writer.end("packets")
     tables = conversations.finish(decoder.paths.texts, applications.finish(), tally.last_ts_ns)
     for name, rows in chain(tables, [("interfaces", _interface_rows(reader))]):
-        if rows.num_rows:
-            writer.write(name, _with_ingest_id(rows, ingest_id), tally.date)
+        size = len(next(iter(rows.values())))
+        writer.write(name, {**rows, "ingest_id": arrow(np.full(size, ingest_id, dtype=np.int64))}, tally.date)
 
 
-def _with_ingest_id(rows: pa.Table, ingest_id: int) -> pa.Table:
-    return rows.add_column(0, pa.field("ingest_id", pa.int64(), nullable=False), arrow(np.full(rows.num_rows, ingest_id, dtype=np.int64)))
-
-
-def _interface_rows(reader: Reader) -> pa.Table:
+def _interface_rows(reader: Reader) -> Rows:
     interfaces = reader.state.interfaces
-    return pa.table(
-        {
-            "interface_id": pa.array(range(len(interfaces)), pa.int32()),
-            "name": pa.array([interface.name for interface in interfaces], pa.string()),
-            "description": pa.array([interface.description for interface in interfaces], pa.string()),
-            "link_type": pa.array([link_type_name(interface.link_type) for interface in interfaces], pa.string()),
-            "snap_length": pa.array([interface.snap_length or None for interface in interfaces], pa.int64()),
-            "ts_resolution_ns": pa.array([interface.ts_resolution_ns for interface in interfaces], pa.float64()),
-            "capture_filter": pa.array([interface.capture_filter for interface in interfaces], pa.string()),
-            "received_packets": pa.array([interface.received_packets for interface in interfaces], pa.int64()),
-            "dropped_packets": pa.array([interface.dropped_packets for interface in interfaces], pa.int64()),
-        }
-    )
+    return {
+        "interface_id": pa.array(range(len(interfaces)), pa.int32()),
+        "name": pa.array([interface.name for interface in interfaces], pa.string()),
+        "description": pa.array([interface.description for interface in interfaces], pa.string()),
+        "link_type": pa.array([link_type_name(interface.link_type) for interface in interfaces], pa.string()),
+        "snap_length": pa.array([interface.snap_length or None for interface in interfaces], pa.int64()),
+        "ts_resolution_ns": pa.array([interface.ts_resolution_ns for interface in interfaces], pa.float64()),
+        "capture_filter": pa.array([interface.capture_filter for interface in interfaces], pa.string()),
+        "received_packets": pa.array([interface.received_packets for interface in interfaces], pa.int64()),
+        "dropped_packets": pa.array([interface.dropped_packets for interface in interfaces], pa.int64()),
+    }
 
 
 def failed_row(source: Source, capture_id: str, message: str, options: Options) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
+from ..warehouse.arrays import Rows
 from .addresses import AddressBook
 from .columns import Bool, Columns, Int32
 from .flows import Flows
@@ -49,7 +48,7 @@ class Conversations:
         # `take` widens the numbers of the lanes far faster than an index of them would be.
         return stream.take(lanes.number), flow.take(lanes.number)
 
-    def finish(self, path_texts: list[str], labels: Labels, last_ts_ns: int | None) -> Iterator[tuple[str, pa.Table]]:
+    def finish(self, path_texts: list[str], labels: Labels, last_ts_ns: int | None) -> Iterator[tuple[str, Rows]]:
         """The tables that come of it: their names, and rows without `ingest_id`; a table may come in several parts.
 
         Args:
@@ -62,4 +61,4 @@ class Conversations:
             yield "flow_minutes", minutes
         for handshakes in self._handshakes.finish(self._book, last_ts_ns):
             yield "handshakes", handshakes
-        yield "addresses", self._book.to_arrow()
+        yield "addresses", self._book.rows()

@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..warehouse.arrays import arrow
-from ..warehouse.schema import Table
-from ..warehouse.tables import FLOW_MINUTES, FLOWS, INGEST_ID
+from ..warehouse.arrays import Rows, arrow
+from ..warehouse.tables import FLOW_MINUTES, FLOWS
 from ..warehouse.texts import take
 from .applications import SOURCES as LABEL_SOURCES
 from .arrow_columns import named, numbers_or_null, texts_or_null, times_or_null
@@ -165,7 +164,7 @@ class Flows:
             },
         )
 
-    def finish(self, book: AddressBook, path_texts: list[str], labels: Labels) -> Iterator[tuple[pa.Table, pa.Table]]:
+    def finish(self, book: AddressBook, path_texts: list[str], labels: Labels) -> Iterator[tuple[Rows, Rows]]:
         """The rows of `flows` and `flow_minutes`, without `ingest_id`, for so many flows at a time.
 
         Args:
@@ -183,7 +182,7 @@ class Flows:
                 "application": texts_or_null(labels.application[part], pa.array(labels.names, pa.string())),
                 "application_source": texts_or_null(labels.source[part], pa.array(LABEL_SOURCES, pa.string())),
             }
-            yield _in_order(columns, FLOWS), _in_order(minutes, FLOW_MINUTES)
+            yield columns, {name: counts for name, counts in minutes.items() if name in FLOW_MINUTES.by_name}
 
     def _rows(
         self, part: slice, first: npt.NDArray[Any], from_client: Bool, path_texts: list[str], addresses: pa.Array
@@ -324,8 +323,3 @@ def _halves(words: Int64) -> tuple[Int64, Int64]:
 def _sides(sender: npt.NDArray[Any], receiver: npt.NDArray[Any], from_client: Bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Client's and server's of a value that the first packet's sender and receiver have."""
     return np.where(from_client, sender, receiver), np.where(from_client, receiver, sender)
-
-
-def _in_order(columns: dict[str, pa.Array], table: Table) -> pa.Table:
-    """The columns in the order of the table's declaration."""
-    return pa.table({column.name: columns[column.name] for column in table.stored if column.name != INGEST_ID.name})

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..warehouse.arrays import Rows
 from ..warehouse.tables import HANDSHAKES, INGEST_ID
 from .arrow_columns import numbers_or_null, texts_or_null, times_or_null
 from .columns import Columns, Int32, Int64
@@ -92,7 +93,7 @@ class Handshakes:
             _, added = self._elsewhere.number(keys)
             np.add.at(self._interfaces.array, keys[added] >> 32, 1)
 
-    def finish(self, book: AddressBook, last_ts_ns: int | None) -> Iterator[pa.Table]:
+    def finish(self, book: AddressBook, last_ts_ns: int | None) -> Iterator[Rows]:
         """The rows of `handshakes`, without `ingest_id`, for so many streams at a time.
 
         Args:
@@ -108,13 +109,7 @@ class Handshakes:
                     records["retransmitted"][stream - part.start] = True
             columns = self._columns(part, records, last_ts_ns)
             texts = {"status": pa.array(STATUSES, pa.string()), "client_ip": book.text, "server_ip": book.text}
-            yield pa.table(
-                {
-                    field.name: _column(columns[field.name], field, texts.get(field.name))
-                    for field in HANDSHAKES.arrow_schema
-                    if field.name != INGEST_ID.name
-                }
-            )
+            yield {name: _column(name, columns[name], kind, texts.get(name)) for name, kind in _TYPES.items()}
 
     def _columns(self, part: slice, records: Records, last_ts_ns: int | None) -> Records:
         """The columns of `handshakes` as numbers."""
@@ -155,8 +150,11 @@ def _records(log: dict[str, npt.NDArray[Any]], part: slice) -> Records:
     return records
 
 
-def _column(values: npt.NDArray[Any], field: pa.Field, texts: pa.Array | None) -> pa.Array:
+_TYPES = {field.name: field.type for field in HANDSHAKES.arrow_schema if field.name != INGEST_ID.name}
+
+
+def _column(name: str, values: npt.NDArray[Any], kind: pa.DataType, texts: pa.Array | None) -> pa.Array:
     """A column of `handshakes`: NULL where a time or duration is `NO_TIME`, where another number is negative."""
     if texts is not None:
         return texts_or_null(values, texts)
-    return times_or_null(values) if field.name.endswith("_ns") else numbers_or_null(values, field.type)
+    return times_or_null(values) if name.endswith("_ns") else numbers_or_null(values, kind)

@@ -92,7 +92,7 @@ class PlainHandshakes:
 
     def _at(self, values: npt.NDArray[Any], places: Int64) -> npt.NDArray[Any]:
         """Values at the places, anything where there is none."""
-        return values[np.clip(places, 0, len(values) - 1)]
+        return values.take(places, mode="clip")
 
     def _field(self, name: str, places: Int64, absent: int) -> Int64:
         """A field at the places, `absent` where there is none."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..warehouse.arrays import arrow
+from ..warehouse.arrays import Rows, arrow
 from ..warehouse.tables import PACKETS
 from .columns import Columns
 from .formats.base import LARGEST_FRAME_LENGTH, NO_TIME
@@ -28,7 +28,7 @@ def packet_rows(
     application: npt.NDArray[np.int16],
     application_names: list[str],
     paths: Paths,
-) -> pa.Table:
+) -> Rows:
     """Rows of `packets` for one batch.
 
     Args:
@@ -41,7 +41,7 @@ def packet_rows(
         paths: The decoder's protocol paths.
 
     Returns:
-        A table of `PACKETS.arrow_schema`, text columns dictionary-encoded.
+        The columns of `PACKETS.arrow_schema`, text dictionary-encoded.
     """
     size = len(columns)
     has_ip = columns.ip_version >= 0
@@ -64,11 +64,13 @@ def packet_rows(
     }
     for name in ("src_ip", "dst_ip", "tunnel_src_ip", "tunnel_dst_ip", "error_src_ip", "error_dst_ip"):
         arrays[name] = _text(getattr(columns, name), texts)
-    fields = PACKETS.arrow_schema
-    for field in fields:
-        if field.name not in arrays:
-            arrays[field.name] = _number(getattr(columns, field.name), field.type)
-    return pa.table({field.name: arrays[field.name] for field in fields})
+    for name, kind in _TYPES.items():
+        if name not in arrays:
+            arrays[name] = _number(getattr(columns, name), kind)
+    return arrays
+
+
+_TYPES = {field.name: field.type for field in PACKETS.arrow_schema}
 
 
 def _number(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:

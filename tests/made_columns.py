@@ -148,5 +148,5 @@ def converse(packets: Sequence[Packet], cuts: Sequence[int] = (), known_ports: n
     tables = conversations.finish(PATHS, labels, max((packet.ts_ns for packet in packets), default=None))
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name, table in tables:
-        rows[name] += table.to_pylist()
+        rows[name] += pa.table(dict(table)).to_pylist()
     return Conversed(streams, flow_ids, rows["flows"], rows["flow_minutes"], rows["handshakes"], rows["addresses"])

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .arrays import arrow
+from .arrays import Rows, arrow
 from .schema import Encoding, Type
 from .texts import take
 
@@ -65,21 +65,31 @@ def is_dictionary(column: Column) -> bool:
 
 def writer_schema(table: Table) -> pa.Schema:
     """The schema of what is handed to Parquet: `table.arrow_schema` with repeated text as dictionaries."""
-    known, _ = _SCHEMAS.get(id(table), (None, table))
+    return _written(table).schema
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    schema: pa.Schema
+    fields: tuple[tuple[str, pa.DataType, bool], ...]
+    """Name, type and whether it may be NULL of each field."""
+    table: Table
+
+
+def _written(table: Table) -> _Written:
+    known = _WRITTEN.get(id(table))
     if known is None:
-        fields = []
-        for column, declared in zip(table.stored, table.arrow_schema, strict=True):
-            fields.append(declared.with_type(DICTIONARY_TYPE) if is_dictionary(column) else declared)
-        known = pa.schema(fields)
-        _SCHEMAS[id(table)] = (known, table)
+        pairs = zip(table.stored, table.arrow_schema, strict=True)
+        schema = pa.schema([field.with_type(DICTIONARY_TYPE) if is_dictionary(column) else field for column, field in pairs])
+        known = _WRITTEN[id(table)] = _Written(schema, tuple((field.name, field.type, field.nullable) for field in schema), table)
     return known
 
 
-_SCHEMAS: dict[int, tuple[pa.Schema, Table]] = {}
+_WRITTEN: dict[int, _Written] = {}
 """Made once for each declaration, which is kept with it so that its id stays its own; small captures would spend 2 ms each on this."""
 
 
-def conform(data: pa.Table | pa.RecordBatch, table: Table) -> pa.Table:
+def conform(data: Rows | pa.Table, table: Table) -> pa.Table:
     """`data` with exactly the columns and types of `writer_schema(table)`.
 
     Columns may come in any order, text plain or dictionary-encoded, integers in a narrower type; a nullable column may be missing.
@@ -87,27 +97,28 @@ def conform(data: pa.Table | pa.RecordBatch, table: Table) -> pa.Table:
     Raises:
         ValueError: A column that may not be NULL is missing or holds NULL, there is an unknown column, or values do not fit.
     """
-    if isinstance(data, pa.RecordBatch):
-        data = pa.Table.from_batches([data])
-    schema = writer_schema(table)
-    given = dict(zip(data.column_names, data.columns, strict=True))
+    given = dict(zip(data.column_names, data.columns, strict=True)) if isinstance(data, pa.Table) else dict(data)
+    size = len(next(iter(given.values()), ()))
     columns = []
-    for field in schema:
-        values = given.pop(field.name, None)
+    written = _written(table)
+    for name, kind, nullable in written.fields:
+        values = given.pop(name, None)
         if values is None:
-            values = pa.chunked_array([pa.nulls(data.num_rows, field.type)])
-        elif values.type != field.type:
-            values = _cast(values, field.type)
-        if not field.nullable and values.null_count:
-            raise ValueError(f"{table.name}.{field.name} may not be NULL")
+            values = pa.nulls(size, kind)
+        elif values.type != kind:
+            values = _cast(values, kind)
+        if not nullable and values.null_count:
+            raise ValueError(f"{table.name}.{name} may not be NULL")
         columns.append(values)
     if given:
         raise ValueError(f"{table.name} has no column {', '.join(sorted(given))}")
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=written.schema)
 
 
-def _cast(values: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
+def _cast(values: pa.Array | pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     """Cast, also between plain and dictionary-encoded text (pyarrow cannot cast one dictionary type to another in all versions)."""
+    if isinstance(values, pa.Array):
+        values = pa.chunked_array([values])
     if pa.types.is_dictionary(to):
         if pa.types.is_dictionary(values.type):
             chunks = [

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from .arrays import Rows
     from .locations import Location
 
 FILE_BYTES = 256 << 20
@@ -223,12 +224,12 @@ class StagedWriter:
         if kind is not None:
             self.abandon()
 
-    def write(self, table: str, data: pa.Table | pa.RecordBatch, date: dt.date | None) -> None:
+    def write(self, table: str, data: Rows | pa.Table, date: dt.date | None) -> None:
         """Add rows of one table.
 
         Args:
             table: Name of the table.
-            data: Rows; text may be dictionary-encoded, nullable columns may be missing.
+            data: The rows; text may be dictionary-encoded, nullable columns may be missing.
             date: Day (UTC) of the capture's first packet: the partition. None for a capture without packets.
 
         Raises:

@@ -24,10 +24,16 @@ def take(texts: pa.StringArray, rows: npt.NDArray[np.integer[Any]]) -> pa.String
     offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[texts.offset :]
     begins = offsets.take(rows).astype(np.int64)
     lengths = offsets[1:].take(rows) - begins
-    ends = np.cumsum(lengths)
-    if ends[-1] > np.iinfo(np.int32).max:
+    bounds = np.zeros(len(rows) + 1, dtype=np.int64)
+    lengths.cumsum(out=bounds[1:])
+    size = int(bounds[-1])
+    if size > _MOST_BYTES:
         raise pa.ArrowInvalid("more text than one array can hold")
     # Where each byte comes from: its own place, moved by what lies between the beginnings of its text here and there.
-    places = np.arange(ends[-1]) + np.repeat(begins - (ends - lengths), lengths)
-    data = np.frombuffer(data_buffer, dtype=np.uint8).take(places) if ends[-1] else np.zeros(0, dtype=np.uint8)
-    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(np.append(0, ends).astype(np.int32)), pa.py_buffer(data))
+    begins -= bounds[:-1]
+    places = np.arange(size) + begins.repeat(lengths)
+    data = np.frombuffer(data_buffer, dtype=np.uint8).take(places) if size else np.zeros(0, dtype=np.uint8)
+    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(bounds.astype(np.int32)), pa.py_buffer(data))
+
+
+_MOST_BYTES = 2**31 - 1

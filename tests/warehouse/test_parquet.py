@@ -133,7 +133,8 @@ def test_conform_accepts_what_a_decoder_gives() -> None:
     conformed = conform(data, addresses)
     assert conformed.column_names == addresses.arrow_schema.names
     assert conformed.cast(addresses.arrow_schema).to_pylist() == [{"ingest_id": 9, "ip": "10.0.0.1", "family": 4, "hex": "0" * 32}]
-    assert conform(data.to_batches()[0], addresses).equals(conformed)
+    arrays = {name: column.chunk(0) for name, column in zip(data.column_names, data.columns, strict=True)}
+    assert conform(arrays, addresses).equals(conformed)
 
 
 @pytest.mark.parametrize(
