@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from caphouse.queries import csv_lines
@@ -52,6 +53,21 @@ def test_missing_and_empty_text_differ() -> None:
 )
 def test_values_keep_all_their_digits(value: str, text: str) -> None:
     assert lines(f"select {value} as a, 1 as b") == [f"{text},1"]
+
+
+@settings(deadline=None)
+@given(st.floats() | st.floats(-1e15, 1e15) | st.integers(-(10**18), 10**18).map(lambda number: number / 1e6))
+@example(1e-4)
+@example(9.5e-5)
+@example(999_999_999_999_999.9)
+@example(1e15)
+@example(-0.0)
+def test_doubles_are_written_as_duckdb_casts_them(value: float) -> None:
+    """Without the zero that makes whole ones look like fractions; which digits those are, DuckDB itself says."""
+    with connect() as connection:
+        [(cast,)] = connection.execute("select cast($1::double as varchar)", [value]).fetchall()
+    assert lines("select $value::double as a, 1 as b", value=value) == [f"{cast.removesuffix('.0')},1"]
+    assert math.isnan(value) or float(cast) == value
 
 
 def test_few_rows_are_written_as_many_are() -> None:
