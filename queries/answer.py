@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from .database import arrow_stream, tokenize
+from .database import arrow_stream, relation, tokenize
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -19,7 +19,7 @@ _KEYS = re.compile(rf"\s*{_KEY.pattern}(?:\s*,\s*{_KEY.pattern})*\s*", re.IGNORE
 """What may follow ORDER BY: columns, by name or number."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
     """Rows and the order in which they are listed, apart: who writes text makes it faster before rows are in order than after.
 
@@ -51,9 +51,7 @@ class Answer:
     @property
     def listed(self) -> DuckDBPyRelation:
         """The rows in their order."""
-        import duckdb  # noqa: F401 - gives connections their relations
-
-        rows = self.connection.sql(self.select, params=dict(self.values) if self.values else None)
+        rows = relation(self.connection, self.select, self.values)
         return rows.order(self.order) if self.order else rows
 
     def rows_of(self, select: str) -> list[tuple[Any, ...]]:

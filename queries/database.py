@@ -15,7 +15,7 @@ except ImportError:  # a release that has its parts in other places
     import duckdb as engine  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 Error = engine.Error
 IOException = engine.IOException
@@ -51,6 +51,11 @@ def arrow_stream(connection: DuckDBPyConnection, select: str, values: Mapping[st
             return submit(select, values, "stream").arrow_capsule()
         except (AttributeError, TypeError):
             pass
+    return relation(connection, select, values)
+
+
+def relation(connection: DuckDBPyConnection, statement: str, values: Mapping[str, object] | None) -> DuckDBPyRelation:
+    """Makes a relation of a statement, with all that Python has of DuckDB; None of some that give no rows."""
     import duckdb  # noqa: F401 - gives connections their relations
 
-    return connection.sql(select, params=dict(values) if values else None)
+    return connection.sql(statement, params=dict(values) if values else None)

@@ -21,7 +21,7 @@ from ..warehouse.errors import UsageError
 from ..warehouse.locations import Location
 from . import catalog, relations
 from .answer import Answer, bare, order_apart, order_of
-from .database import Error, StatementType, connect
+from .database import Error, StatementType, connect, relation
 from .definitions import EVERYTHING, Definitions, Snapshot, named
 from .scope import Scope
 
@@ -251,7 +251,8 @@ class Session:
         sql = definitions.around(definition.sql, definition.needs)
         if definition.limit and not limit:
             answer = Answer(connection, sql, values or None, definition.order)
-            return replace(answer, words=frozenset(self._words(definition, definitions, answer.columns)))
+            answer.words = frozenset(self._words(definition, definitions, answer.columns))
+            return answer
         # A SELECT is looked into for its columns and again when it is run, which takes longer than to run it when rows are few.
         ordered = f" order by {definition.order}" if definition.order else ""
         limited = f" limit {limit}" if limit else ""
@@ -324,15 +325,14 @@ def _answer(
             answer = Answer(connection, made(text), params or None)
             order = order_of(keys, answer.columns)
             if order is not None:
-                return replace(answer, order=order)
+                answer.order = order
+                return answer
     return None
 
 
 def _relation(connection: DuckDBPyConnection, statement: Statement, params: Mapping[str, object]) -> DuckDBPyRelation:
     """Returns the rows of a statement; none of one column for statements that give none."""
-    import duckdb  # noqa: F401 - gives connections their relations
-
-    relation = connection.sql(statement.query, params=dict(params) or None)
-    if relation is None:
+    found = relation(connection, statement.query, params)
+    if found is None:
         return connection.sql('select true as "Success" where false')
-    return relation
+    return found

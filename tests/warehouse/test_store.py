@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -457,3 +458,16 @@ def test_a_reader_retries_when_captures_are_replaced_under_it(warehouse: Warehou
     assert snapshot.ingest_ids == {new.ingest_id}
     rows = pa.concat_tables([pq.ParquetFile(uri).read(columns=["ingest_id"]) for uri in snapshot.uris("packets")])
     assert rows["ingest_id"].to_pylist().count(new.ingest_id) == 41
+
+
+def test_logs_read_in_advance_are_no_older_than_the_captures(tmp_path: Path) -> None:
+    """What was read of a table before another capture came is not what the snapshot has of it; a table need not be there at all."""
+    warehouse = Warehouse.create(tmp_path / "w")
+    ingest(warehouse, [capture("a")])
+    early = Warehouse.open(tmp_path / "w", tables=["packets"])
+    ingest(warehouse, [capture("b")])
+    assert len(early.snapshot().uris("packets")) == 2
+    shutil.rmtree(tmp_path / "w" / "addresses")
+    early = Warehouse.open(tmp_path / "w", tables=["packets", "addresses"])
+    assert len(early.snapshot().uris("packets")) == 2
+    assert early.snapshot().uris("addresses") == []
