@@ -47,15 +47,15 @@ def main() -> int:
         print(f"making {arguments.connections:,} connections", file=sys.stderr)
         captures = inputs.generated(arguments.folder, arguments.connections, arguments.seed)
     os.environ.pop("CAPHOUSE_WAREHOUSE", None)
-    for line in machine.describe(captures.large):
-        print(line)
+    described = list(machine.describe(captures.large))
+    print("\n".join(described))
     scores: Scores = []
     for part in arguments.parts:
         print(flush=True)
         for line in PARTS[part](captures, arguments.rounds, scores):
             print(line, flush=True)
     print()
-    lines = [", ".join(list(machine.describe(captures.large))[:2]) + f"; medians of {arguments.rounds}:", "", *markdown(scores)]
+    lines = [", ".join(described[:2]) + f"; medians of {arguments.rounds}:", "", *markdown(scores)]
     print("\n".join(lines))
     if arguments.readme:
         README.write_text(PERFORMANCE.sub(lambda marks: marks[1] + "\n".join(lines) + "\n" + marks[2], README.read_text()))
