@@ -18,6 +18,7 @@ from made_packets import SAMPLES
 from caphouse.ingest.capture import Options, ingest_content
 from caphouse.ingest.content import open_content
 from caphouse.ingest.sources import Source
+from caphouse.warehouse.arrays import Rows
 
 from . import decoder, readers
 
@@ -42,9 +43,9 @@ class Tables:
     def __init__(self) -> None:
         self._tables: defaultdict[str, list[pa.Table]] = defaultdict(list)
 
-    def write(self, table: str, data: pa.Table, _date: dt.date | None) -> None:
+    def write(self, table: str, data: Rows, _date: dt.date | None) -> None:
         """Keep rows of a table."""
-        self._tables[table].append(data)
+        self._tables[table].append(pa.table(dict(data)))
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
