@@ -18,8 +18,11 @@ HEAD_BYTES = 4096
 """Bytes that `detect` wants to see; a skippable frame may come first, as pzstd writes it."""
 INPUT_BYTES = 1 << 18
 """Compressed bytes that are read in one go."""
-OUTPUT_BYTES = 1 << 16
-"""Uncompressed bytes that one call gives at most: so many are lost where a pipe turns out to be damaged."""
+OUTPUT_BYTES = 1 << 18
+"""Uncompressed bytes that one call gives at most. After each of them other threads may hold the interpreter's lock for a while: with a
+quarter of it a capture takes a twentieth longer."""
+LOST_BYTES = 1 << 16
+"""The same where what a call had before it came to damage cannot be had again: so many are lost then."""
 XZ_MEMORY_BYTES = 256 << 20
 """What the largest preset of xz needs, four times over; a stream that claims to need more is refused."""
 
@@ -39,8 +42,13 @@ class ByteSource(Protocol):
         """Fill `view` from its beginning; gives the bytes that were read, 0 only at the end."""
         ...
 
+    @property
+    def can_restart(self) -> bool:
+        """Whether `restart` is possible; it is not in a pipe."""
+        ...
+
     def restart(self, position: int) -> bool:
-        """Go back to byte `position`; False where that is impossible, as in a pipe."""
+        """Go back to byte `position`; False where that is impossible."""
         ...
 
 
@@ -142,6 +150,7 @@ class Decompressing:
         """Chunks of a bounded size."""
         magic = MAGIC[self._compression]
         make = _decompressor(self._compression)
+        most = OUTPUT_BYTES if self._can_salvage else LOST_BYTES
         data = self._more(b"", MAGIC_BYTES)
         while data:
             if self._compression in SKIPPABLE and (skippable := _skippable_bytes(data)) is not None:
@@ -157,7 +166,7 @@ class Decompressing:
                     self._problem("the compressed data is cut short", "cut-short")
                     return
                 try:
-                    chunk = stream.decompress(data, OUTPUT_BYTES)
+                    chunk = stream.decompress(data, most)
                 except Exception as error:  # noqa: BLE001 - each library has its own, of no common base
                     yield from self._salvage(begin, given)
                     self._problem(f"the compressed data is damaged: {error}", "damaged")
@@ -171,6 +180,11 @@ class Decompressing:
                 pass
             data = self._more(data, MAGIC_BYTES)
 
+    @property
+    def _can_salvage(self) -> bool:
+        # A block of zstd decompresses whole or not at all.
+        return self._compression != "zstd" and self._source.can_restart
+
     def _salvage(self, begin: int, given: int) -> Iterator[bytes]:
         """What the call that failed had decompressed before the damage and lost with its exception.
 
@@ -182,7 +196,7 @@ class Decompressing:
             given: Bytes of it that were given already.
         """
         last = max(self._taken - INPUT_BYTES, begin)
-        if self._compression == "zstd" or not self._source.restart(begin):  # a block of zstd decompresses whole or not at all
+        if not self._can_salvage or not self._source.restart(begin):
             return
         self._taken = begin
         stream = _Zlib() if self._compression == "gzip" else _decompressor(self._compression)()  # isal reads ahead

@@ -285,11 +285,19 @@ class _RawSource:
             return len(part)
         return self._read_file(view)
 
-    def restart(self, position: int) -> bool:
+    @property
+    def can_restart(self) -> bool:
         """See `ByteSource`."""
         try:
-            if not self._file.seekable():
-                return False
+            return self._file.seekable()
+        except OSError:
+            return False
+
+    def restart(self, position: int) -> bool:
+        """See `ByteSource`."""
+        if not self.can_restart:
+            return False
+        try:
             self._file.seek(self._start + position)
         except OSError:
             return False

@@ -232,3 +232,22 @@ def test_damage_after_the_data_costs_none_of_it_however_the_source_cuts_its_piec
     data, content = all_of(bytes(whole), most)
     assert data == DATA[:3000]
     assert [problem.kind for problem in content.problems] == ["damaged"]
+
+
+class _OneWay(Pipe):
+    """A pipe that cannot be read again, where what was lost with a damaged piece stays lost."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("name", ["gzip", "lz4", "bz2", "xz"])
+def test_damage_at_the_end_costs_little_of_a_pipe_and_nothing_of_a_file(name: str) -> None:
+    data = bytes(1_000_000) + RANDOM.randbytes(100) + bytes(1_000_000)
+    whole = bytearray(COMPRESS[name][-1](data))
+    whole[-{"gzip": 8, "lz4": 4, "bz2": 4, "xz": 20}[name]] ^= 0xFF
+    for source, lost in ((Pipe(bytes(whole)), 0), (_OneWay(bytes(whole)), compression.LOST_BYTES)):
+        with open_content(source, name="made") as content:
+            content.digest()
+            assert len(data) - lost <= content.content_bytes <= len(data)
+            assert [problem.kind for problem in content.problems] == ["damaged"]
