@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from . import relations
 from .database import arrow_stream, relation, tokenize
 
 if TYPE_CHECKING:
@@ -101,13 +102,9 @@ def order_of(keys: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]
         name = numbers.get(key) if key.isdigit() else names.get(_unquoted(key).lower())
         if name is None:
             return None
-        order.append(f"{_quoted(name)} {direction}")
+        order.append(f"{relations.identifier(name)} {direction}")
     return ", ".join(order)
 
 
 def _unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

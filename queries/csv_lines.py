@@ -14,6 +14,7 @@ from importlib import import_module
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from . import relations
 from .database import Error, IOException
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _TEXT: dict[str, str] = {
 }
 """Text of a value by the type of its column; only text can hold what CSV puts in quotes."""
 
-_LINE = "line of CSV"
+_LINE = "line of csv"
 
 _FOREIGN = re.compile(r"ArrowArrayStream::\w+\(\) failed \(\d+\): ")
 """Before the engine's own message, when that comes through Arrow's interface between libraries."""
@@ -77,11 +78,12 @@ def blocks(answer: Answer) -> Iterator[Block] | None:
         they are read, `duckdb.Error` is raised for what the engine cannot do.
     """
     names, kinds = [name for name, _ in answer.columns], [kind for _, kind in answer.columns]
-    if len({name.lower() for name in names}) < len(names) or not _TEXT.keys() >= set(kinds):
+    taken = {name.lower() for name in names}  # DuckDB finds a column whatever the case of its name
+    if len(taken) < len(names) or not _TEXT.keys() >= set(kinds):
         return None
     # To find out that text needs no quotes takes as long as all else, for a line that is mostly text.
     forms = ["{}" if name in answer.words else _TEXT[kind] for name, kind in zip(names, kinds, strict=True)]
-    values = [form.format('"' + name.replace('"', '""') + '"') for name, form in zip(names, forms, strict=True)]
+    values = [form.format(relations.identifier(name)) for name, form in zip(names, forms, strict=True)]
     # A line that is empty would be skipped by readers: a lone NULL is written as "". One call for all columns: `||` copies what is
     # there of the line once for each column.
     separator = ", ',', "
@@ -89,7 +91,7 @@ def blocks(answer: Answer) -> Iterator[Block] | None:
     if answer.few:
         return iter([Block.of([text for (text,) in answer.rows_of(f"select {line} from ({answer.select})")])])  # noqa: S608 - of the answer's own
     name = _LINE
-    while name in names:
+    while name in taken:
         name += "'"
     # Text first: DuckDB makes it on all cores before rows are in order, and then moves one column instead of all.
     ordered = f" order by {answer.order}" if answer.order else ""

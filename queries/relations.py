@@ -23,6 +23,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """Returns a name as SQL has it, whatever it is."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def words(sql: str) -> set[str]:
     """Returns the words of SQL: names of columns among them."""
     return set(_WORD.findall(sql))

@@ -112,7 +112,7 @@ def test_errors_in_the_midst_of_rows_come_out() -> None:
         lines("select case when i = 250000 then error('broken') else 'x' end as a from range(300000) as t(i)")
 
 
-@pytest.mark.parametrize("name", ["key", "line of CSV"])
+@pytest.mark.parametrize("name", ["key", "line of csv", "LINE of CSV"])
 def test_text_made_before_rows_are_in_order_is_the_same(name: str) -> None:
     with connect() as connection:
         rows = f"select i, i * 7919 % 1009 as \"{name}\", 'a,' || i as text from range(10000) as t(i)"
