@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +120,7 @@ def _alone(rows: Int64, words: Words) -> list[_End]:
     return [_End("src_ip", rows, np.arange(len(rows), dtype=np.int32), words)] if len(rows) else []
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(NamedTuple):
     """One side of address pairs.
 
     Attributes:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..warehouse.errors import UsageError
 
@@ -36,8 +35,7 @@ DEEPEST_BYTE = 247
 """Last payload byte that a signature may look at: a word that begins there is still sure to be readable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """Bytes at one place: byte `at + i` of the payload, and-ed with `mask[i]`, is `value[i]`."""
 
     at: int
@@ -50,8 +48,7 @@ class Pattern:
         return self.at + len(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(NamedTuple):
     """A length that the payload declares.
 
     Attributes:
@@ -71,8 +68,7 @@ class Length:
     limit: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """What one packet's payload must look like.
 
     Attributes:
@@ -96,8 +92,7 @@ class Signature:
     confidence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Protocol:
+class Protocol(NamedTuple):
     """One application protocol.
 
     Attributes:

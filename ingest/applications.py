@@ -15,8 +15,7 @@ label that was known when it came, so that no label depends on how the capture w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +43,7 @@ _RTP_STEPS = range(1, 5)
 _RTP_SHARE = 0.7
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(NamedTuple):
     """The verdict on every flow of a capture.
 
     Attributes:
@@ -59,8 +57,7 @@ class Labels:
     names: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken:
+class _Spoken(NamedTuple):
     """The packets of a batch that have payload over TCP or UDP, k of its n.
 
     Attributes:
@@ -78,8 +75,7 @@ class _Spoken:
     dst: Int64
 
 
-@dataclass(slots=True)
-class _Events:
+class _Events(NamedTuple):
     """Matches of single packets, in their order: place among the packets with payload, flow, quality, protocol."""
 
     place: Int64

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -115,7 +115,7 @@ class Arrivals:
             if self._is_complete(source, seen, successors):
                 due.append(source)
             elif self._growing and source.file_bytes and source.file_bytes >= max(1, GROWTH * seen.read_bytes):
-                due.append(replace(source, growing=True))
+                due.append(source._replace(growing=True))
         return due
 
     def done(self, source: Source, result: CaptureResult) -> None:

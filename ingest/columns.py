@@ -6,6 +6,7 @@ Integers that may be absent are signed and hold -1 where they are; no field of a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ TUNNEL = -1
 """Value of `Columns.payload_captured` for what a tunnel carries."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Columns:
     """The packets of one batch, column by column; every array has length n.
 
@@ -106,8 +107,7 @@ class Columns:
         return len(self.ts_ns)
 
 
-@dataclass(slots=True)
-class HeaderStacks:
+class HeaderStacks(NamedTuple):
     """The distinct stacks of IP headers, each header a link to the one around it.
 
     Attributes:
@@ -125,8 +125,7 @@ class HeaderStacks:
     dst_port: Int32
 
 
-@dataclass(slots=True)
-class AddressTable:
+class AddressTable(NamedTuple):
     """Distinct IP addresses.
 
     Attributes:

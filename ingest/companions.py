@@ -10,7 +10,6 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..warehouse.locations import Entry, Location
@@ -35,7 +34,7 @@ def with_local_companions(sources: Iterable[Source]) -> list[Source]:
         return sources
     found = companions(files, entries)
     return [
-        replace(source, beside=found[source.location.path]) if source.location is not None and _is_local_file(source) else source
+        source._replace(beside=found[source.location.path]) if source.location is not None and _is_local_file(source) else source
         for source in sources
     ]
 

@@ -11,10 +11,9 @@ import os
 import stat
 import weakref
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import BinaryIO, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +36,7 @@ Change = Literal["grown", "rewritten"]
 """What others did to a file while it was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A stretch of the content, contiguous in memory.
 
     Attributes:
@@ -138,7 +136,7 @@ class Content:
         if self._bytes is self._source:
             return list(self._source.problems)
         # What ends the file ends the content.
-        return [*(replace(problem, offset=self._read) for problem in self._source.problems), *self._bytes.problems]
+        return [*(problem._replace(offset=self._read) for problem in self._source.problems), *self._bytes.problems]
 
     @property
     def failure(self) -> Problem | None:

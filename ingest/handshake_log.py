@@ -14,8 +14,7 @@ What is kept here may be more than the rule says, never less; `handshake_rules.c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +38,7 @@ _IS_ANSWER = np.array([flags & SYN == 0 and flags & (ACK | RST) != 0 for flags i
 """Whether a segment is an answer, by those of its flags."""
 
 
-@dataclass(frozen=True, slots=True)
-class TcpBatch:
+class TcpBatch(NamedTuple):
     """A batch as the log sees it: its columns and lanes, and for each lane the stream (int32[k]) and the sender's side (bool[k])."""
 
     columns: Columns
@@ -68,8 +66,7 @@ FIELDS: dict[str, type[np.generic]] = {
 """What is kept of a segment; `length` is the payload's, 0 where it is not known."""
 
 
-@dataclass(slots=True)
-class _Carried:
+class _Carried(NamedTuple):
     """What is known of streams before a batch, each an array of one length: see the fields of `HandshakeLog` of the same names."""
 
     phase: npt.NDArray[np.int8]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .formats.base import NO_TIME
 from .handshake_log import DONE, HALF_RANGE, MASK, MOST_ANSWERS, NOTHING, SYN_RECEIVED, SYN_SENT, UNUSUAL
@@ -13,8 +13,7 @@ DUPLICATE_NS = 50_000_000
 """The same segment captured in two places comes within this time; a retransmission takes longer (RFC 6298: 200 ms and more)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A segment of the log; the fields are those of `handshake_log.FIELDS`, absent numbers -1 and absent times `NO_TIME`."""
 
     frame: int

@@ -59,7 +59,7 @@ _LOCAL_ADDRESSES = (1 << 14) - 1
 """With no more addresses than this in a batch, two endpoints fit into 62 bits."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Lanes:
     """The k lanes of a batch of n packets, in order of their first packets.
 

@@ -20,7 +20,7 @@ SEARCHED_BYTES = 256
 """Bytes that a test may search."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Payloads:
     """The first payload bytes of packets.
 

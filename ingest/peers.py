@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from .lanes import Lanes
 _PORT_BITS = 17
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
+class Peers(NamedTuple):
     """The two ends of each pair of a batch's lanes; an end is an address and a port as one number, see `address` and `port`.
 
     Attributes:

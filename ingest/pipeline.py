@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..warehouse import originals
 from ..warehouse.errors import CaptureError, SourceVanished, WarehouseError
@@ -45,8 +45,7 @@ TOLD = ("source_uri", "file_name", "host", "vm", "resource_group", "subscription
 """Columns of `captures` that do not come from the content, and that a capture keeps when it is read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far an ingest is.
 
     Attributes:
@@ -61,8 +60,7 @@ class Progress:
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureResult:
+class CaptureResult(NamedTuple):
     """What became of one source.
 
     Attributes:
@@ -87,7 +85,7 @@ class CaptureResult:
 
     def as_present(self) -> CaptureResult:
         """The same for a capture that turned out to be in the warehouse; that it could not be read to its end remains true."""
-        return replace(self, packets=0, message=self.message if self.status == "interrupted" else None, already_present=True)
+        return self._replace(packets=0, message=self.message if self.status == "interrupted" else None, already_present=True)
 
     @property
     def failed(self) -> bool:
@@ -398,7 +396,7 @@ class _ChunkReader:
         if row is not None:
             self._seen.add(row["capture_id"])
             self.chunk.captures.append(row)
-        self.chunk.results.append(replace(result, uri=source.uri))
+        self.chunk.results.append(result._replace(uri=source.uri))
         self.chunk.ingest_ids.append(row["ingest_id"] if row is not None else None)
         self.chunk.file_bytes += source.file_bytes or 0
 
@@ -413,7 +411,7 @@ class _ChunkReader:
                 self._take_over(source, source.again, ingested.row)
             else:
                 warning = _add_session(source, ingested.row)
-            return replace(_result(source, ingested), warning=warning), ingested.row
+            return _result(source, ingested)._replace(warning=warning), ingested.row
         except CaptureError as error:
             status = "vanished" if isinstance(error, SourceVanished) else "unsupported"
             where = f" at byte {error.offset:,}" if error.offset is not None else ""

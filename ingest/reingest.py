@@ -8,7 +8,6 @@ its earlier rows stay as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -95,4 +94,4 @@ def source_of(root: Location, row: dict[str, Any]) -> Source:
     if source is None or source.problem is not None or source.is_stream:
         problem = source.problem if source is not None and source.problem is not None else "there is no such file any more"
         return Source(problem=f"{problem}, and no original is kept; its earlier rows stay", **known)
-    return replace(source, **known)
+    return source._replace(**known)

@@ -6,7 +6,7 @@ Lanes come with their sums. When there are many, those of the same flow, minute 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,7 @@ _HELD_ROWS = 3 << 15
 """Sums of lanes that are held in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """Sums by flow, minute and direction, sorted in this order.
 
     Attributes:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DUMPCAP = re.compile(r"^(?P<base>.+)_(?:(?P<number>\d{5})_\d{14}|\d{14}_(?P<later>\d{5}))(?P<suffix>\.[^_]*)?$")
 
@@ -38,8 +38,7 @@ Only such names sort as their times do; of others nothing is concluded.
 COUNT = re.compile(r"(?<!\d)\d{1,9}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """The place of a file in a rotation.
 
     Attributes:

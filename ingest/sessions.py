@@ -12,9 +12,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .companions import names_beside
 from .sources import Facts, facts_from_path
@@ -49,8 +48,7 @@ MARKS = frozenset({"storagelocation", "packetcapturestatus", "bytestocaptureperp
 ANY_PROTOCOL = frozenset({"", "any", "all"})
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """What was found about one capture.
 
     Attributes:
@@ -59,9 +57,9 @@ class Session:
         facts: What the session's target says about the machine.
     """
 
-    capture_filter: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts = field(default_factory=Facts)
+    capture_filter: str | None
+    tags: Mapping[str, str]
+    facts: Facts
 
 
 class _UnreadableError(Exception):

@@ -10,9 +10,9 @@ nothing. Only those pairs of payload and signature are looked at in full, signat
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,7 @@ _DROP_EVERY = 4
 """After so many bytes the payloads that are decided, mostly because they match nothing any more, are put aside."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Alternative:
+class _Alternative(NamedTuple):
     """A pattern in words of 8 bytes.
 
     Attributes:
@@ -60,8 +59,7 @@ class _Alternative:
         return _Alternative(pattern.end, tuple(words))
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
+class _Test(NamedTuple):
     """A signature of a protocol, made ready.
 
     Attributes:

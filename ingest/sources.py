@@ -22,9 +22,9 @@ import re
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..warehouse.errors import CaptureError, SourceVanished, UsageError, reason
 from ..warehouse.locations import Entry, Location
@@ -56,8 +56,7 @@ Source: Microsoft's documentation, "Manage packet captures for virtual machines 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the path of a capture says about it; None where it says nothing.
 
     Attributes:
@@ -88,8 +87,7 @@ def facts_from_path(path: str) -> Facts:
     return Facts(host=vm, vm=vm, resource_group=match["group"], subscription_id=match["subscription"])
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One capture to ingest, before it is opened. Can be sent to another process, except for standard input and pipes.
 
     Attributes:
@@ -110,7 +108,7 @@ class Source:
     display: str
     file_bytes: int | None = None
     modified_ns: int | None = None
-    facts: Facts = field(default_factory=Facts)
+    facts: Facts = Facts()
     location: Location | None = None
     is_stream: bool = False
     problem: str | None = None
@@ -221,7 +219,7 @@ def _local(path: str, name: str, *, recursive: bool) -> Iterator[Source]:
     elif stat.S_ISREG(status.st_mode):
         yield _file(path, name, status)
     elif stat.S_ISFIFO(status.st_mode):
-        yield replace(_file(path, name, status), file_bytes=None, modified_ns=None, is_stream=True)
+        yield _file(path, name, status)._replace(file_bytes=None, modified_ns=None, is_stream=True)
     else:
         kind = "a socket" if stat.S_ISSOCK(status.st_mode) else "a device"
         yield _refused(Location("file", path), name, f"{kind}, not a file or a folder")

@@ -9,7 +9,7 @@ through one by one, but only those that can change anything: segments with SYN, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,7 @@ _MASK = 0xFFFFFFFF
 """Sequence numbers wrap at 2**32."""
 
 
-@dataclass(slots=True)
-class _Segments:
+class _Segments(NamedTuple):
     """Segments of pairs that must be looked at one by one, by pair and then in file order: arrays of length m.
 
     Attributes:
@@ -44,8 +43,7 @@ class _Segments:
     measured: Bool
 
 
-@dataclass(slots=True)
-class Numbered:
+class Numbered(NamedTuple):
     """The streams of a batch's TCP pairs.
 
     Attributes:
@@ -106,7 +104,7 @@ class TcpPairs:
             # Of several values for one pair the last one written stays: the stream of its last segment.
             latest[segments.pair] = streams
             order = np.argsort(segments.place)
-            result.places, result.streams = segments.place[order], streams[order]
+            result = result._replace(places=segments.place[order], streams=streams[order])
         current[known] = latest
         isns[known] = after.reshape(-1, 2)
         return result

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..warehouse.errors import UsageError
 from ..warehouse.tables import BY_NAME
@@ -28,8 +28,7 @@ _FOLDER = Path(__file__).parent
 type_names = {"INTEGER": int, "VARCHAR": str, "DOUBLE": float, "BOOLEAN": bool}
 
 
-@dataclass(frozen=True, slots=True)
-class Doc:
+class Doc(NamedTuple):
     """What a column means.
 
     Attributes:
@@ -43,8 +42,7 @@ class Doc:
     word: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of a report, `$name` in its SQL.
 
     Attributes:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import WarehouseError
 from .tables import CAPTURES
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCapture:
+class KnownCapture(NamedTuple):
     """A row of `captures` as far as an ingest needs it to decide whether a file is worth reading."""
 
     capture_id: str
@@ -78,7 +77,7 @@ def by_place(captures: Iterable[KnownCapture]) -> dict[str | None, list[KnownCap
     return dict(places)
 
 
-COLUMNS = list(KnownCapture.__dataclass_fields__)
+COLUMNS = list(KnownCapture._fields)
 
 
 def known_captures(rows: pa.Table) -> list[KnownCapture]:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from .errors import UsageError, WarehouseError, reason
@@ -45,8 +45,7 @@ BROKEN_OFF = ("Connection was closed by the server", "Timeout waiting for socket
 AZURITE_ACCOUNT = "devstoreaccount1"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file found by listing.
 
     Attributes:

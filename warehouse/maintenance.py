@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Collection, Container, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,8 +30,7 @@ LEAST_RETENTION_HOURS = 1
 """Less would take files away under readers, and from writers that have not committed yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(NamedTuple):
     """What a prune or forget did.
 
     Attributes:
@@ -43,8 +42,7 @@ class Pruned:
     compacted: list[Compacted]
 
 
-@dataclass(frozen=True, slots=True)
-class Vacuumed:
+class Vacuumed(NamedTuple):
     """What a vacuum removed, or would remove: the files' locations and their bytes in all."""
 
     files: list[str]

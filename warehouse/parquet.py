@@ -9,8 +9,7 @@ dictionary array would otherwise carry the whole dictionary into every file).
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -43,8 +42,7 @@ Bounds = tuple[object, object, int]
 """Minimum, maximum and number of NULLs of a column in one file; minimum and maximum are None where all values are NULL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a closed file holds.
 
     Attributes:
@@ -68,8 +66,7 @@ def writer_schema(table: Table) -> pa.Schema:
     return _written(table).schema
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     schema: pa.Schema
     fields: tuple[tuple[str, pa.DataType, bool], ...]
     """Name, type and whether it may be NULL of each field."""

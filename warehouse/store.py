@@ -17,9 +17,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -86,8 +85,7 @@ Decision = tuple[Plan, "pa.Table"]
 """What a commit does, and the rows of `captures` that it adds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitResult:
+class CommitResult(NamedTuple):
     """What became of the captures of one commit.
 
     Attributes:

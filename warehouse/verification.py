@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,8 +23,7 @@ from .store import Warehouse
 from .tables import BY_NAME, CAPTURES, PACKETS
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that is not as it should be.
 
     Attributes:
@@ -42,8 +42,7 @@ class Finding:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """The result: what was read, and what was found."""
 
     files: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,7 @@ class Interface:
     dropped_packets: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something in the file that is not as it should be.
 
     Attributes:
@@ -63,7 +62,7 @@ class Problem:
     unread_records: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PacketBatch:
     """Up to `BATCH_PACKETS` consecutive packets.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import calendar
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ LONGEST_CAPTURE_NS = 10 * 366 * 86_400 * 1_000_000_000
 """A frame that is later than this is none; only where frames must be found without their table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """What differs between versions.
 
     Attributes:

@@ -7,8 +7,7 @@ the first records are read in each way that there is, and the way that makes sen
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .link_types import largest_packet
 from .records import Bytes
@@ -26,8 +25,7 @@ ENDIAN: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 AIX_FDDI_PADDING = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """A kind of classic pcap.
 
     Attributes:
@@ -62,8 +60,7 @@ VARIANTS = {
 last two are Ixia's, whose file header ends with the number of bytes that follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileHeader:
+class FileHeader(NamedTuple):
     """What the first 24 bytes say.
 
     Attributes:
@@ -113,9 +110,9 @@ def choose_variant(header: FileHeader, records: Bytes, *, whole: bool) -> Varian
         padding = AIX_FDDI_PADDING if header.link_type == FDDI else 0
         candidates = (Variant("aixpcap", unit_ns=1, padding=padding),)
     if (header.major, header.minor) == (2, 3):
-        candidates = tuple(replace(variant, either=True) for variant in candidates)
+        candidates = tuple(variant._replace(either=True) for variant in candidates)
     elif header.minor < 3 and header.major in {2, 543}:
-        candidates = tuple(replace(variant, captured_at=12, wire_at=8) for variant in candidates)
+        candidates = tuple(variant._replace(captured_at=12, wire_at=8) for variant in candidates)
     # The ordinary one, unless it makes no sense and another makes all the sense in the world: damage alone is no reason for another.
     ordinary = candidates[0]
     if _is_sound(header, ordinary, records, may_be_cut=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ LONGER_THAN_BLOCK = "a packet longer than its block"
 _REALTIME = re.compile(rb"__REALTIME_TIMESTAMP=[ \t]*(\d{1,19})")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Frames:
     """Frames of some blocks; arrays of one length as in `PacketBatch`."""
 
@@ -66,16 +67,14 @@ def concatenate(parts: list[Frames]) -> Frames:
     return Frames(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Frames)))
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """Blocks that should be frames and cannot be; `starts` is where in the window they begin."""
 
     reason: str
     starts: Int64
 
 
-@dataclass(slots=True)
-class InterfaceColumns:
+class InterfaceColumns(NamedTuple):
     """What frames need of the interfaces that are described so far; int64[interfaces], and at least one row, so that indices hold."""
 
     link_type: Int64
@@ -87,8 +86,7 @@ class InterfaceColumns:
     """Distinct (if_tsresol, if_tsoffset)."""
 
 
-@dataclass(slots=True)
-class Blocks:
+class Blocks(NamedTuple):
     """Blocks of one byte order in a window, and the interfaces that each may refer to.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..content import Window
 
@@ -23,8 +23,7 @@ _PATTERNS: dict[str | None, re.Pattern[bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Where blocks go on.
 
     Attributes:

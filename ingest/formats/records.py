@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,7 @@ GUESS_BYTES = 1 << 16
 """How far into a lane its first record is searched for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How records of a chain follow each other: a record takes `base` bytes plus the number at `length_at`, rounded up to `align`.
 
     Attributes:
@@ -55,8 +54,7 @@ class Layout:
     guess: Callable[[bytes], tuple[re.Pattern[bytes], int]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(NamedTuple):
     """Records that lie completely in a window.
 
     Attributes:

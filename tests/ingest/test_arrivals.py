@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +96,7 @@ def test_a_clock_that_was_set_back_only_delays(clock: Clock) -> None:
 
 
 def test_a_storage_that_gives_no_times(clock: Clock) -> None:
-    watcher, file = arrivals(clock), replace(blob("a"), modified_ns=None)
+    watcher, file = arrivals(clock), blob("a")._replace(modified_ns=None)
     assert watcher.due([file], NOTHING) == []
     clock.advance(61)
     assert watcher.due([file], NOTHING) == [file]
@@ -106,13 +105,13 @@ def test_a_storage_that_gives_no_times(clock: Clock) -> None:
 def test_every_change_begins_the_settling_time_anew(clock: Clock) -> None:
     watcher = arrivals(clock)
     for size in range(1, 5):
-        assert watcher.due([replace(blob("a", size), modified_ns=clock.wall_ns)], NOTHING) == []
+        assert watcher.due([blob("a", size)._replace(modified_ns=clock.wall_ns)], NOTHING) == []
         clock.advance(50)
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])
 def test_objects_appear_whole(clock: Clock, scheme: str) -> None:
-    file = replace(blob("a"), location=Location(scheme, "bucket/a"))
+    file = blob("a")._replace(location=Location(scheme, "bucket/a"))
     assert arrivals(clock).due([file], NOTHING) == [file]
 
 
@@ -127,7 +126,7 @@ def test_what_was_read_is_not_read_again_until_it_changes(clock: Clock) -> None:
         assert watcher.due([file], NOTHING) == [file]
         watcher.done(file, result(file))
         assert watcher.due([file], NOTHING) == []
-        file = replace(file, file_bytes=(file.file_bytes or 0) + 1)
+        file = file._replace(file_bytes=(file.file_bytes or 0) + 1)
 
 
 def test_what_an_earlier_watcher_has_read_is_not_read_again(clock: Clock) -> None:
@@ -164,7 +163,7 @@ def test_a_growing_file_is_read_each_time_it_has_doubled(clock: Clock) -> None:
     read = []
     file = blob("a")
     for size in range(1, 1001):
-        file = replace(blob("a", size * 1000), modified_ns=clock.wall_ns)
+        file = blob("a", size * 1000)._replace(modified_ns=clock.wall_ns)
         for due in watcher.due([file], NOTHING):
             assert due.growing
             read.append(size)
@@ -192,10 +191,10 @@ def test_a_file_that_turned_out_to_grow_is_looked_at_again(clock: Clock) -> None
 
 def test_a_ring_file_that_is_begun_anew_is_read_before_it_has_its_old_size(clock: Clock) -> None:
     watcher = arrivals(clock, growing=True)
-    old, new = replace(blob("a", 1_000_000), modified_ns=clock.wall_ns), replace(blob("a", 5_000), modified_ns=clock.wall_ns + 5)
+    old, new = blob("a", 1_000_000)._replace(modified_ns=clock.wall_ns), blob("a", 5_000)._replace(modified_ns=clock.wall_ns + 5)
     (due,) = watcher.due([old], NOTHING)
     watcher.done(due, result(due, "growing"))
-    assert watcher.due([new], NOTHING) == [replace(new, growing=True)]
+    assert watcher.due([new], NOTHING) == [new._replace(growing=True)]
 
 
 def test_what_cannot_be_read_is_tried_again_after_ever_longer_times(clock: Clock) -> None:
@@ -213,14 +212,14 @@ def test_a_change_ends_the_waiting(clock: Clock) -> None:
     watcher, file = arrivals(clock), blob("a", age=100)
     watcher.due([file], NOTHING)
     watcher.done(file, result(file, "unsupported", capture_id=None))
-    other = replace(file, file_bytes=5)
+    other = file._replace(file_bytes=5)
     assert watcher.due([file], NOTHING) == []
     assert watcher.due([other], NOTHING) == [other]
 
 
 def test_pipes_and_what_cannot_be_found_are_never_due(clock: Clock) -> None:
-    pipe = replace(blob("pipe", age=100), is_stream=True)
-    assert arrivals(clock).due([pipe, replace(blob("gone", age=100), problem="gone")], NOTHING) == []
+    pipe = blob("pipe", age=100)._replace(is_stream=True)
+    assert arrivals(clock).due([pipe, blob("gone", age=100)._replace(problem="gone")], NOTHING) == []
 
 
 def test_news_are_told_once(clock: Clock) -> None:
