@@ -194,7 +194,7 @@ def _by_reason(problems: list[Problem]) -> dict[str, int]:
     return reasons
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tally:
     """What is added up over the packets of a capture."""
 

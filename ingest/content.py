@@ -17,12 +17,12 @@ from typing import BinaryIO, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from blake3 import blake3
 
 from ..warehouse.errors import CaptureError, SourceVanished
 from ..warehouse.errors import reason as error_reason
 from .compression import HEAD_BYTES, MAX_EXPANSION, Decompressing, detect
 from .formats.base import PADDING_BYTES, Problem
+from .hashing import Hash
 
 READ_BYTES = 1 << 22
 """Bytes that are read and hashed in one go: small enough to be in a cache still when they are hashed, large enough that the thread that
@@ -85,7 +85,8 @@ class Content:
         self.position = 0
         self._source = source
         self._bytes = bytes_
-        self._hash = blake3() if hash_content else None
+        # Uncompressing alone keeps a thread busy.
+        self._hash = Hash(aside=compression is not None) if hash_content else None
         self._marks = sorted(marks, reverse=True) if hash_content else []
         self._copy = copy
         self._read = 0  # bytes of content that were taken from `_bytes`; all of them are hashed
@@ -128,6 +129,8 @@ class Content:
         while missing and (got := self._take(waste[:missing])):
             missing -= got
             self.position += got
+            if self._hash is not None:
+                self._hash.settle()
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, self.position, last=self._ended)
 
     @property
@@ -156,6 +159,7 @@ class Content:
         waste = memoryview(bytearray(READ_BYTES if not self._ended else 0))
         while not self._ended:
             self._take(waste)
+            self._hash.settle()
         return self._hash.hexdigest()
 
     def change(self) -> Change | None:
@@ -174,6 +178,8 @@ class Content:
         """Close the source; windows that others still refer to stay valid."""
         self._ended = True
         self._let_go()
+        if self._hash is not None:
+            self._hash.close()
         self._source.close()
 
     def __enter__(self) -> Self:
@@ -199,6 +205,8 @@ class Content:
         filled = len(held)
         while filled < room and (got := self._take(view[filled:room])):
             filled += got
+        if self._hash is not None:
+            self._hash.hand_over()
         buffer[filled : filled + PADDING_BYTES] = 0
         if self.size is not None and self._read >= self.size:
             self._ended = True
@@ -218,7 +226,7 @@ class Content:
         if count == 0:
             self._ended = True
         elif self._hash is not None:
-            self._hash.update(into[:count])
+            self._hash.add(into[:count])
         if count and self._copy is not None:
             self._copy(into[:count])
         self._read += count

@@ -15,7 +15,7 @@ from .handshake_segments import Segment, between, considered
 from .lanes import SYN
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Handshake:
     """What the rules say of one connection; the fields that are no segments have the names of the columns of `handshakes`.
 

@@ -118,7 +118,7 @@ class IngestReport:
         return sum(result.packets for result in self.results if not result.already_present)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ChunkResult:
     """What a worker gives back for one chunk: files that nobody sees yet, and the rows that would make them count."""
 

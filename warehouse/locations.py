@@ -1,6 +1,7 @@
 """Where things are: a folder or file on this machine, or in object storage.
 
-Files are read, listed and written through pyarrow's file systems, Delta tables through the options that deltalake takes; both
+Files are read, listed and written through pyarrow's file systems (which are not loaded where local files are read and written only:
+that would take longer than most captures), Delta tables through the options that deltalake takes; both
 get their credentials from the environment and from the places where the clouds' own tools keep them. A location never holds a
 credential that it would print, compare or store: user names, passwords and shared access signatures are cut off its text.
 
@@ -183,6 +184,9 @@ class Location:
             WarehouseError: The storage does not say.
         """
         try:
+            if self.is_local:
+                path = Path(self.path)
+                return path.stat().st_size if path.is_file() else None
             size = self.filesystem().get_file_info(self.path).size
         except OSError as error:
             raise WarehouseError(f"{self}: cannot be looked at: {reason(error)}.") from error
@@ -240,11 +244,19 @@ class Location:
 
     def open_output(self) -> pa.NativeFile:
         """A stream that writes the file; in object storage it appears, whole, when the stream is closed."""
+        if self.is_local:
+            import pyarrow as pa
+
+            return pa.OSFile(self.path, "wb")
         # Without being told not to, pyarrow packs what is written to a name that ends in .zst, .gz, ...
         return self.filesystem().open_output_stream(self.path, compression=None)
 
     def open_input(self) -> pa.NativeFile:
         """The file, for reading at random places."""
+        if self.is_local:
+            import pyarrow as pa
+
+            return pa.OSFile(self.path, "rb")
         return self.filesystem().open_input_file(self.path)
 
     def delete(self) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+# Of `pyarrow.parquet` only the compiled part: the rest takes twenty times as long to load, most of it for storage in the cloud.
+from pyarrow._parquet import FileMetaData, ParquetReader, ParquetWriter
 
 from .arrays import Rows, arrow
 from .schema import Encoding, Type
@@ -181,10 +183,9 @@ class ParquetSink:
         self.table = table
         self._output = output
         self._rows = 0
-        self._metadata: list[pq.FileMetaData] = []
         dictionaries = [column.name for column in table.stored if column.encoding is Encoding.DICTIONARY]
         others = {column.name: column.encoding.value for column in table.stored if column.encoding is not Encoding.DICTIONARY}
-        self._writer = pq.ParquetWriter(
+        self._writer = ParquetWriter(
             output,
             writer_schema(table),
             version="2.6",
@@ -195,9 +196,9 @@ class ParquetSink:
             write_statistics=[column.name for column in table.stored if column.statistics],
             write_batch_size=1 << 14,
             write_page_checksum=True,
+            writer_engine_version="V2",
             # Without the Arrow schema in the footer text reads back as plain strings, and small files are a third smaller.
             store_schema=False,
-            metadata_collector=self._metadata,
         )
 
     def write(self, pieces: Sequence[pa.Table]) -> None:
@@ -217,20 +218,29 @@ class ParquetSink:
         self._writer.close()
         size = int(self._output.tell())
         self._output.close()
-        return Written(self._rows, size, bounds(self._metadata[0], self.table))
+        return Written(self._rows, size, bounds(self._writer.metadata, self.table))
 
     def abandon(self) -> None:
         """Close the output without caring for what is in it, or whether the disk is full."""
         # After a failed write pyarrow finds itself without a footer.
         with contextlib.suppress(OSError, RuntimeError, pa.ArrowException):
             self._writer.close()
-        # It would try again when it is cleared away, where nothing can catch what comes of that.
-        self._writer.is_open = False
         with contextlib.suppress(OSError, pa.ArrowException):
             self._output.close()
 
 
-def bounds(metadata: pq.FileMetaData, table: Table) -> dict[str, Bounds]:
+def read(content: bytes) -> pa.Table:
+    """The rows of a small file, all of whose bytes are there; in this thread, because others would cost more than they save.
+
+    Raises:
+        Any of `UNREADABLE`: It is damaged.
+    """
+    reader = ParquetReader()
+    reader.open(pa.BufferReader(content))
+    return reader.read_all(use_threads=False)
+
+
+def bounds(metadata: FileMetaData, table: Table) -> dict[str, Bounds]:
     """Bounds of the columns that keep statistics, over all row groups of a file."""
     wanted = {column.name for column in table.stored if column.statistics}
     found: dict[str, Bounds] = {}

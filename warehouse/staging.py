@@ -14,9 +14,8 @@ import threading
 import time
 from collections import defaultdict, deque
 from concurrent.futures import wait
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from blake3 import blake3
 
@@ -49,8 +48,7 @@ NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 """Folder name of NULL, by the convention that Delta, Hive and Spark share."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
+class DataFile(NamedTuple):
     """A Parquet file that is complete but not registered.
 
     Attributes:
@@ -68,7 +66,7 @@ class DataFile:
     date: dt.date | None
     bytes: int
     rows: int
-    bounds: dict[str, Bounds] = field(hash=False)
+    bounds: dict[str, Bounds]
     finished: float
 
 

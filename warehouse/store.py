@@ -479,15 +479,13 @@ class Warehouse:
 
     def _read_captures(self, path: str) -> pa.Table:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        from .parquet import UNREADABLE
+        from .parquet import UNREADABLE, read
 
         location = self.root.join(CAPTURES.name, *path.split("/"))
         try:
             with location.open_input() as source:
-                # One request in object storage; and threads cost more than they save on so little.
-                found = pq.ParquetFile(pa.BufferReader(source.readall())).read(use_threads=False)
+                found = read(source.readall())  # one request in object storage
         except UNREADABLE as error:
             raise WarehouseError(f"{location}: cannot be read: {reason(error)}.") from error
         present = dict(zip(found.column_names, found.columns, strict=True))

@@ -109,7 +109,7 @@ class CaptureInfo:
     comment: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ReaderState:
     """What a reader learns while it reads; complete when its batches are exhausted."""
 

@@ -17,6 +17,17 @@ failed = "Whether the connection was asked for and did not come about: refused, 
 capture_first_ts = "Earliest packet of the capture, UTC."
 capture_last_ts = "Latest packet of the capture, UTC."
 --- */
+with _of_captures as (
+    select
+        ingest_id,
+        any_value(host) as host,
+        any_value(file_name) as file_name,
+        any_value(first_ts) as first_ts,
+        any_value(last_ts) as last_ts
+    from captures
+    group by ingest_id
+)
+
 select
     h.*,
     h.rtt_ns / 1e6 as rtt_ms,
@@ -33,4 +44,5 @@ select
     c.first_ts as capture_first_ts,
     c.last_ts as capture_last_ts
 from _connections as h
-inner join captures as c on h.ingest_id = c.ingest_id
+-- Where nothing of the capture is asked for, DuckDB leaves this out: it can see that there is no more than one row for each connection.
+left join _of_captures as c on h.ingest_id = c.ingest_id
