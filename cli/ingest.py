@@ -22,6 +22,9 @@ MaxExpansionOption = Annotated[
     int, typer.Option("--max-expansion", min=0, help="Stop where a compressed capture gives more than so many times its size; 0 is never.")
 ]
 
+SHORT_S = 0.04
+"""Seconds that are rather waited than used to load what could be loaded while a capture is read."""
+
 if TYPE_CHECKING:
     from ..ingest.pipeline import IngestReport, Progress
     from ..ingest.sources import Source
@@ -43,7 +46,7 @@ def ingest(
     A capture that the warehouse has already, under whatever name or compression, is recognised by its content and not counted twice.
     A file that cannot be read is told on standard error and does not stop the others; the exit code is then 3.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, wait
 
     from ..warehouse.store import Warehouse
 
@@ -57,7 +60,7 @@ def ingest(
         # where that takes longer, as in object storage; else they are loaded while the first bytes of the capture are read.
         from ..ingest import capture, pipeline
 
-        if processes == 1 and not opening.done():
+        if processes == 1 and not wait([opening], timeout=SHORT_S).done:
             capture.load_tables()
         target = opening.result()
     with _progress() as show:

@@ -71,7 +71,7 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
     location = root.join(table.name)
     try:
         location.make_folder()
-        made = DeltaTable.create(
+        return DeltaTable.create(
             location.table_uri,
             delta_schema(table),
             mode="ignore",
@@ -82,13 +82,10 @@ def create(root: Location, table: Table, configuration: Mapping[str, str] | None
             storage_options=location.storage_options(),
             raise_if_key_not_exists=False,
         )
-        if made.version() == 0:
-            made.create_checkpoint()
     except CommitFailedError:
         return None
     except (DeltaError, OSError) as error:
         raise WarehouseError(f"{location}: the table cannot be created: {reason(error)}.") from error
-    return made
 
 
 def load(root: Location, name: str, *, version: int | None = None) -> DeltaTable:
