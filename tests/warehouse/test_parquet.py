@@ -14,7 +14,7 @@ from synthetic_warehouse import capture, table
 from caphouse.warehouse import parquet
 from caphouse.warehouse.parquet import ParquetSink, Written, compact_dictionaries, conform
 from caphouse.warehouse.schema import Column, Encoding, Table, Type
-from caphouse.warehouse.tables import BY_NAME, PACKETS, TABLES
+from caphouse.warehouse.tables import BY_NAME, FLOWS, PACKETS, TABLES
 
 
 def write(path: Path, of: Table, *pieces: pa.Table) -> Written:
@@ -62,16 +62,16 @@ def test_bounds_are_those_of_the_rows(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     numbers = rng.integers(-(2**62), 2**62, 1000)
     texts = [None if number % 3 == 0 else f"10.{number % 256}.0.1" for number in numbers.tolist()]
-    data = table("packets", {"ingest_id": [7] * 1000, "ts_ns": numbers.tolist(), "src_ip": texts, "dst_ip": [None] * 1000})
-    written = write(tmp_path / "x.parquet", PACKETS, data.slice(0, 300), data.slice(300))
+    data = table("flows", {"ingest_id": [7] * 1000, "first_ts_ns": numbers.tolist(), "client_ip": texts, "server_ip": [None] * 1000})
+    written = write(tmp_path / "x.parquet", FLOWS, data.slice(0, 300), data.slice(300))
     assert written.rows == 1000
     assert written.bytes == (tmp_path / "x.parquet").stat().st_size
     assert written.bounds["ingest_id"] == (7, 7, 0)
-    assert written.bounds["ts_ns"] == (pc.min(data["ts_ns"]).as_py(), pc.max(data["ts_ns"]).as_py(), 0)
+    assert written.bounds["first_ts_ns"] == (pc.min(data["first_ts_ns"]).as_py(), pc.max(data["first_ts_ns"]).as_py(), 0)
     present = sorted(text for text in texts if text is not None)
-    assert written.bounds["src_ip"] == (present[0], present[-1], texts.count(None))
-    assert written.bounds["dst_ip"] == (None, None, 1000)
-    assert set(written.bounds) == {column.name for column in PACKETS.stored if column.statistics}
+    assert written.bounds["client_ip"] == (present[0], present[-1], texts.count(None))
+    assert written.bounds["server_ip"] == (None, None, 1000)
+    assert set(written.bounds) == {column.name for column in FLOWS.stored if column.statistics}
 
 
 def test_a_slice_does_not_carry_the_whole_dictionary(tmp_path: Path) -> None:
