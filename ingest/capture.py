@@ -7,7 +7,6 @@ memory does not grow with the file.
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
+from random import SystemRandom
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -116,7 +116,7 @@ def ingest_content(
     """
     reader: Reader | None = None
     tally = Tally()
-    ingest_id = secrets.randbits(63)
+    ingest_id = _new_ingest_id()
     problems: list[Problem] = []
     status = "complete"
     try:
@@ -155,6 +155,10 @@ def ingest_content(
         "unread_reasons": _by_reason(problems),
     }
     return Ingested(row, _message(problems, status))
+
+
+def _new_ingest_id() -> int:
+    return SystemRandom().getrandbits(63)
 
 
 def _is_cut(problems: list[Problem]) -> bool:
@@ -376,7 +380,7 @@ def failed_row(source: Source, capture_id: str, message: str, options: Options) 
     """The row of `captures` for a capture of which nothing could be kept."""
     row = _source_columns(source, options) | dict.fromkeys(_COUNTS, 0)
     return row | {
-        "capture_id": capture_id, "ingest_id": secrets.randbits(63), "status": "damaged", "error": message, "file_bytes": source.file_bytes,
+        "capture_id": capture_id, "ingest_id": _new_ingest_id(), "status": "damaged", "error": message, "file_bytes": source.file_bytes,
         "link_types": [], "unread_records": 0, "unread_reasons": {},
     }  # fmt: skip
 

@@ -7,8 +7,8 @@ compare keys in full.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
+from random import SystemRandom
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ _SPREAD = np.uint64(32)
 
 
 def _factors(count: int) -> list[np.uint64]:
-    return [np.uint64(secrets.randbits(64) | 1) for _ in range(count)]
+    return [np.uint64(SystemRandom().getrandbits(64) | 1) for _ in range(count)]
 
 
 _WORD_FACTORS, _ROUND_FACTORS = _factors(_MOST_WORDS), _factors(ROUNDS)

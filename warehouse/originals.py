@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import shutil
 import tempfile
 import time
@@ -160,7 +159,7 @@ class OriginalWriter:
             if root.is_local:
                 folder = root.join(FOLDER)
                 folder.make_folder()
-                self._part = Path(folder.join(f".{secrets.token_hex(8)}.part").path)
+                self._part = Path(folder.join(f".{os.urandom(8).hex()}.part").path)
                 self._file = self._part.open("wb+")
             else:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
