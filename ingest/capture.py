@@ -27,7 +27,7 @@ from ..warehouse.errors import CaptureError, EmptyCapture, SourceVanished, Unsup
 from ..warehouse.snapshot import utc_date
 from ..warehouse.staging import StagedWriter
 from .applications import Applications, Matcher
-from .columns import Bool, Columns
+from .columns import Bool, Columns, Int64
 from .compression import MAX_EXPANSION
 from .content import Content
 from .conversations import Conversations
@@ -220,7 +220,7 @@ class Tally:
         self.wire_bytes += int(batch.wire_length.sum())
         self.truncated_packets += int(np.count_nonzero(batch.captured_length < batch.wire_length))
         self.undecoded_packets += undecoded
-        times = batch.ts_ns[batch.ts_ns != NO_TIME]
+        times = _times(batch)
         if not len(times):
             return
         self.out_of_order_packets += int(np.count_nonzero(times[1:] < times[:-1]))
@@ -233,9 +233,14 @@ class Tally:
 
     def set_date(self, batch: PacketBatch) -> None:
         """Set the capture's day from its first packet that has a time."""
-        times = batch.ts_ns[batch.ts_ns != NO_TIME]
-        if self.date is None and len(times):
+        if self.date is None and len(times := _times(batch)):
             self.date = utc_date(int(times[0]))
+
+
+def _times(batch: PacketBatch) -> Int64:
+    """The times of those packets that have one."""
+    known = batch.ts_ns != NO_TIME
+    return batch.ts_ns if known.all() else batch.ts_ns[known]
 
 
 def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
