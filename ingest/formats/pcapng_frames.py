@@ -164,7 +164,8 @@ def frames_of(blocks: Blocks, interfaces: InterfaceColumns) -> tuple[Frames, lis
     if enhanced.all():
         return _enhanced(blocks, interfaces, unread), unread
     parts = [_enhanced(blocks.select(np.flatnonzero(enhanced)), interfaces, unread)]
-    kinds = [kind for kind in np.unique(types[~enhanced]).tolist() if kind in _READ]
+    # `np.unique` would load NumPy's masked arrays, which takes longer than many a capture.
+    kinds = [kind for kind in sorted(_READ) if (types == kind).any()]
     parts += [_READ[kind](blocks.select(np.flatnonzero(types == kind)), interfaces, unread) for kind in kinds]
     frames = concatenate(parts)
     if len(parts) > 1:
@@ -210,7 +211,7 @@ def _times(counts: npt.NDArray[np.uint64], interface: Int64, interfaces: Interfa
         return nanoseconds(counts, *interfaces.units[0])
     times = np.empty(len(counts), dtype=np.int64)
     unit = interfaces.unit[interface]
-    for number in np.unique(unit).tolist():
+    for number in np.flatnonzero(np.bincount(unit)).tolist():
         rows = np.flatnonzero(unit == number)
         times[rows] = nanoseconds(counts[rows], *interfaces.units[number])
     return times
