@@ -24,8 +24,8 @@ from .options import ExitCode
 from .output import ReaderLeft
 from .terminal import safe, say
 
-_OF_THE_WAREHOUSE = re.compile(r"/date=[^/]*/\w+\.parquet")
-"""A data file in an error of DuckDB; other files are the user's own, named in the query."""
+_OF_THE_WAREHOUSE = re.compile(r"/[0-9a-f]{16}(-[0-9a-f]{32})?\.parquet\b")
+"""A data file (see `warehouse.staging.OpenFile`) in an error of DuckDB; other files are the user's own, named in the query."""
 
 GARBAGE_OBJECTS = 100_000
 """Objects after which garbage is looked for; `watch` makes some at every round."""

@@ -236,13 +236,19 @@ def test_every_command_takes_the_warehouse(run: Run, place: Path) -> None:
         assert run(*command, "-w", str(place)).returncode == 0
 
 
-def test_files_of_the_user_and_of_the_warehouse_are_told_apart(run: Run, tmp_path: Path) -> None:
-    assert run("sql", "select * from read_csv('mine.csv')").returncode == 2
+@pytest.mark.parametrize("table", ["flows", "captures"])
+@pytest.mark.parametrize("question", [["report", "ports"], ["sql", "select count(*) from flows"]])
+def test_files_of_the_user_and_of_the_warehouse_are_told_apart(run: Run, tmp_path: Path, table: str, question: list[str]) -> None:
+    for mine in ("mine.csv", "date=2026-03-01/mine.parquet"):
+        assert run("sql", f"select * from '{tmp_path / mine}'").returncode == 2
     hand_made_warehouse.make(tmp_path / "broken")
-    for file in (tmp_path / "broken" / "flows").rglob("*.parquet"):
-        file.unlink()
-    done = run("report", "ports", "-w", str(tmp_path / "broken"))
+    for file in (tmp_path / "broken" / table).rglob("*.parquet"):
+        if file.parent.name != "_delta_log":
+            file.unlink()
+    done = run(*question, "-w", str(tmp_path / "broken"))
     assert (done.returncode, done.stdout) == (4, "")
+    assert table in done.stderr
+    assert ".parquet" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -90,7 +90,7 @@ def seen(place: Path) -> dict[str, int]:
 def test_an_ingest(tmp_path: Path, disk: Disk, files: dict[str, int], invoke: Run) -> None:
     place = disk.folder / "warehouse"
     refused = 0
-    for space in range(0, 8 << 20, 3 * PAGE):
+    for space in range(0, 8 << 20, PAGE):
         disk.leave(space)
         code, talk = invoke("ingest", "-w", place, tmp_path / "in")
         if code == ExitCode.FINE:

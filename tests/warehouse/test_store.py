@@ -383,8 +383,8 @@ def test_files_are_chosen_before_they_are_opened(warehouse: Warehouse) -> None:
     assert days("addresses", time_range_ns=(start, start + DAY_NS)) == [1, 2, 3, 4, 5], "it has no times"
     assert days("addresses", ingest_ids=[items[3].ingest_id, items[0].ingest_id]) == [1, 4]
     assert days("packets", ingest_ids=[]) == []
-    assert days("packets", values={"src_ip": items[4].tables["packets"]["src_ip"][0].as_py()}) == [5]
-    assert days("packets", values={"src_ip": "9.9.9.9"}) == []
+    assert days("flows", values={"client_ip": items[4].tables["flows"]["client_ip"][0].as_py()}) == [5]
+    assert days("flows", values={"client_ip": "9.9.9.9"}) == []
     assert days("packets", values={"tcp_seq": 5}) == [1, 2, 3, 4, 5], "it keeps no statistics"
 
 
