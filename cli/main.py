@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import gc
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +22,6 @@ from . import ask, ingest, maintain, options, watch
 from .options import ExitCode
 from .output import ReaderLeft
 from .terminal import safe, say
-
-_OF_THE_WAREHOUSE = re.compile(r"/[0-9a-f]{16}(-[0-9a-f]{32})?\.parquet\b")
-"""A data file (see `warehouse.staging.OpenFile`) in an error of DuckDB; other files are the user's own, named in the query."""
 
 GARBAGE_OBJECTS = 100_000
 """Objects after which garbage is looked for; `watch` makes some at every round."""
@@ -166,8 +162,11 @@ def _foreign(error: Exception) -> ExitCode:
     if callable(show):
         show()
         return ExitCode.USAGE
+    from ..warehouse.locations import DATA_FILE
+
     database = sys.modules.get("caphouse.queries.database")
-    if database is not None and isinstance(error, database.IOException) and _OF_THE_WAREHOUSE.search(str(error)):
+    # Other files are the user's own, named in the query.
+    if database is not None and isinstance(error, database.IOException) and DATA_FILE.search(str(error)):
         say(f"caphouse: {error}")
         return ExitCode.WAREHOUSE
     if database is not None and isinstance(error, database.Error):

@@ -89,7 +89,7 @@ class Content:
         self._hash = Hash(aside=compression is not None) if hash_content else None
         self._marks = sorted(marks, reverse=True) if hash_content else []
         self._copy = copy
-        self._read = 0  # bytes of content that were taken from `_bytes`; all of them are hashed
+        self._read = 0  # bytes of content that were taken from `_bytes`; all of them are given to `_hash`
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, 0, last=False)
         self._ended = False
         self._free: list[npt.NDArray[np.uint8]] = []

@@ -1,9 +1,9 @@
 """Where things are: a folder or file on this machine, or in object storage.
 
-Files are read, listed and written through pyarrow's file systems (which are not loaded where local files are read and written only:
-that would take longer than most captures), Delta tables through the options that deltalake takes; both
+Files are read, listed and written through pyarrow's file systems, Delta tables through the options that deltalake takes; both
 get their credentials from the environment and from the places where the clouds' own tools keep them. A location never holds a
 credential that it would print, compare or store: user names, passwords and shared access signatures are cut off its text.
+Where local files are only read and written, those file systems are not loaded: that would take longer than most captures.
 
 | text | meaning |
 |---|---|
@@ -42,6 +42,9 @@ SIGNED = re.compile(r"[?&](x-amz-|x-goog-)?(signature|credential|security-token|
 
 BROKEN_OFF = ("Connection was closed by the server", "Timeout waiting for socket to read")
 """What Azure's library says when it waits for the rest of an answer that it has read already."""
+
+DATA_FILE = re.compile(r"(?:^|/)[0-9a-f]{16}(?:-(?P<digest>[0-9a-f]{32}))?\.parquet\b")
+"""Where a path ends in the name of a data file, and the digest of its content, see `staging.OpenFile`."""
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import threading
 import time
 from collections import defaultdict, deque
@@ -39,8 +38,6 @@ BUFFERED_ROWS = ROW_GROUP_ROWS + ROW_GROUP_ROWS // 2
 
 MOST_PENDING = 2
 """Row groups that may wait to be encoded; more would only take memory."""
-
-DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{32})\.parquet$")
 
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 """Folder name of NULL, by the convention that Delta, Hive and Spark share."""
@@ -158,8 +155,10 @@ def remove_files(root: Location, files: Iterable[DataFile]) -> None:
 
 def is_unharmed(location: Location) -> bool:
     """Whether a data file's content is what was written; True where its name does not tell."""
-    match = DIGEST_IN_NAME.search(location.name)
-    return match is None or not location.is_local or _digest(location.path) == match[1]
+    from .locations import DATA_FILE
+
+    match = DATA_FILE.search(location.name)
+    return match is None or match["digest"] is None or not location.is_local or _digest(location.path) == match["digest"]
 
 
 def _digest(path: str) -> str:
