@@ -142,7 +142,6 @@ class Snapshot:
         dates: DateRange | None = None,
         time_range_ns: TimeRange | None = None,
         ingest_ids: Collection[int] | None = None,
-        values: Mapping[str, object] | None = None,
     ) -> pa.Table:
         """The files of a table that may hold rows of interest; never too few, at times too many.
 
@@ -151,14 +150,13 @@ class Snapshot:
             dates: Days on which captures began.
             time_range_ns: Time of the rows; ignored for tables without times.
             ingest_ids: Attempts; an empty collection gives no files.
-            values: Values that a row must have, for columns that keep statistics; others are ignored.
 
         Returns:
             Rows of `actions[table]`.
         """
         import pyarrow as pa
 
-        keep = self._keep(table, dates, time_range_ns, ingest_ids, None, values)
+        keep = self._keep(table, dates, time_range_ns, ingest_ids, None)
         return self.actions[table].filter(pa.array(keep, pa.bool_()))
 
     def uris(
@@ -169,13 +167,12 @@ class Snapshot:
         time_range_ns: TimeRange | None = None,
         ingest_ids: Collection[int] | None = None,
         days: Collection[dt.date | None] | None = None,
-        values: Mapping[str, object] | None = None,
     ) -> list[str]:
         """Paths, or URIs in object storage, of `files(...)`; `days` are those of `ingest_ids`, where the caller knows them."""
         files = self.actions.columns(table)
         if files is None:
             return []
-        keep = self._keep(table, dates, time_range_ns, ingest_ids, days, values)
+        keep = self._keep(table, dates, time_range_ns, ingest_ids, days)
         folder = self.root.join(table).file_uri
         return [f"{folder}/{path}" for path, kept in zip(files.column("path").to_pylist(), keep, strict=True) if kept]
 
@@ -196,7 +193,6 @@ class Snapshot:
         time_range_ns: TimeRange | None,
         ingest_ids: Collection[int] | None,
         days: Collection[dt.date | None] | None,
-        values: Mapping[str, object] | None,
     ) -> list[bool]:
         """For each file of the table: whether it may hold rows of interest."""
         files = self.actions.columns(table)
@@ -221,7 +217,6 @@ class Snapshot:
             if partitioned:
                 of_attempts = frozenset(map(self._dates.get, wanted) if days is None else days)
                 tests.append([day in of_attempts for day in files.column("partition.date").to_pylist()])
-        tests += [_between(files, column, value, value) for column, value in (values or {}).items()]
         return list(map(all, zip(*tests, strict=True))) if tests else [True] * files.num_rows
 
 

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from synthetic_warehouse import DAY_NS, FIRST_DAY, capture, ingest, live, stage
+from synthetic_warehouse import DAY_NS, FIRST_DAY, Synthetic, capture, ingest, live, stage
 
 from caphouse.warehouse import captures, delta, store
+from caphouse.warehouse.delta import TEXT_BOUND
 from caphouse.warehouse.errors import WarehouseConflict, WarehouseError, WarehouseNotFound
 from caphouse.warehouse.staging import DataFile
 from caphouse.warehouse.store import Warehouse, utc_date
@@ -383,9 +384,6 @@ def test_files_are_chosen_before_they_are_opened(warehouse: Warehouse) -> None:
     assert days("addresses", time_range_ns=(start, start + DAY_NS)) == [1, 2, 3, 4, 5], "it has no times"
     assert days("addresses", ingest_ids=[items[3].ingest_id, items[0].ingest_id]) == [1, 4]
     assert days("packets", ingest_ids=[]) == []
-    assert days("flows", values={"client_ip": items[4].tables["flows"]["client_ip"][0].as_py()}) == [5]
-    assert days("flows", values={"client_ip": "9.9.9.9"}) == []
-    assert days("packets", values={"tcp_seq": 5}) == [1, 2, 3, 4, 5], "it keeps no statistics"
 
 
 def test_the_first_nanosecond_of_a_range_counts_and_the_last_does_not(warehouse: Warehouse) -> None:
@@ -401,13 +399,24 @@ def test_the_first_nanosecond_of_a_range_counts_and_the_last_does_not(warehouse:
     assert len(snapshot.uris("packets", time_range_ns=(None, first))) == 0
 
 
+def with_flows(item: Synthetic, column: str, values: pa.Array) -> Synthetic:
+    item.tables["flows"] = item.tables["flows"].set_column(BY_NAME["flows"].arrow_schema.get_field_index(column), column, values)
+    return item
+
+
 def test_a_file_without_bounds_is_never_skipped(warehouse: Warehouse) -> None:
-    item = capture("a", packets=4)
-    item.tables["flows"] = item.tables["flows"].set_column(
-        BY_NAME["flows"].arrow_schema.get_field_index("protocols"), "protocols", pa.array([":".join(["eth", "mpls" * 50])] * 4)
-    )
-    ingest(warehouse, [item])
-    assert len(warehouse.snapshot().uris("flows", values={"protocols": "udp"})) == 1, "too long for the log"
+    none = pa.nulls(4, pa.int64())
+    ingest(warehouse, [with_flows(with_flows(capture("a", packets=4), "first_ts_ns", none), "last_ts_ns", none)])
+    assert len(warehouse.snapshot().uris("flows", time_range_ns=(0, 1))) == 1
+    assert warehouse.snapshot().uris("handshakes", time_range_ns=(0, 1)) == []
+
+
+@pytest.mark.parametrize("length", [TEXT_BOUND, TEXT_BOUND + 1])
+def test_long_text_is_no_bound(warehouse: Warehouse, length: int) -> None:
+    ingest(warehouse, [with_flows(capture("a", packets=4), "application", pa.array(["x" * length] * 4))])
+    actions = warehouse.snapshot().actions["flows"]
+    bounds = actions["max.application"].to_pylist() if "max.application" in actions.column_names else [None]
+    assert bounds == ["x" * length if length == TEXT_BOUND else None]
 
 
 def test_a_capture_of_another_partition_is_found_by_its_ingest_id(warehouse: Warehouse) -> None:
