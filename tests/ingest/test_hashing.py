@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from blake3 import blake3
@@ -30,8 +31,15 @@ def test_any_pieces(monkeypatch: pytest.MonkeyPatch, *, aside: bool, piece: int)
 
 @pytest.mark.parametrize("aside", [False, True])
 def test_what_is_settled_may_be_overwritten(monkeypatch: pytest.MonkeyPatch, *, aside: bool) -> None:
+    update = Hash._update
+
+    def update_late(self: Hash, parts: list[memoryview]) -> None:
+        time.sleep(0.02)
+        update(self, parts)
+
     monkeypatch.setattr(hashing, "ASIDE_BYTES", 100_000)
-    found, buffer = Hash(aside=aside), bytearray(50_000)
+    monkeypatch.setattr(Hash, "_update", update_late)
+    found, buffer = Hash(aside=aside), bytearray(100_000)
     for begin in range(0, len(CONTENT), len(buffer)):
         buffer[:] = CONTENT[begin : begin + len(buffer)]
         found.add(memoryview(buffer))
