@@ -246,6 +246,7 @@ def _times(batch: PacketBatch) -> Int64:
 def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
     """What can be done to a batch without knowing those before it."""
     columns = decoder.decode(batch)
+    batch.heads = None  # several megabytes, which only decoding needs
     return columns, find_lanes(columns)
 
 

@@ -19,6 +19,7 @@ from .address_table import INNERMOST, OUTER, TUNNEL, AddressPairs, address_table
 from .columns import TUNNEL as TUNNEL_PAYLOAD
 from .columns import Columns
 from .formats.base import LARGEST_FRAME_LENGTH, PacketBatch
+from .formats.gather import Heads, gather
 from .formats.link_types import NO_LINK_TYPE, link_type_name
 from .header_stacks import OuterHeaders
 from .keys import group
@@ -116,6 +117,7 @@ class Frames:
         self.outer_headers: OuterHeaders | None = None
         self._dissected: list[Int64] = []
         self._layers: npt.NDArray[np.int16] | None = None
+        self._heads = batch.heads
         self._waiting: dict[tuple[int, bool], list[Layer]] = {}
 
     @property
@@ -131,14 +133,19 @@ class Frames:
         return pairs
 
     def gather(self, start: Int64, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Records of `dtype` that begin at `start` (int64[m]) in the batch's buffer.
+        """Records of `dtype` that begin at `start` (int64[m]) in the batch's buffer."""
+        return gather(self.batch.buffer, start, dtype)
 
-        One fancy index over a view of all overlapping records. (`take` would copy the view, gigabytes.)
-        """
-        buffer, width = self.batch.buffer, dtype.itemsize
-        records = np.ndarray((max(len(buffer) - width + 1, 0),), f"V{width}", buffer=buffer.data, strides=(1,))
-        found: npt.NDArray[Any] = records[start].view(dtype)
-        return found
+    def headers(self, rows: Int64, start: Int64, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """`gather` for the packets `rows` (int64[m]), out of what was gathered before where that has them."""
+        offset = self.batch.offset
+        if self._heads is None:
+            if 2 * len(rows) < len(offset):
+                return self.gather(start, dtype)
+            self._heads = Heads.of_records(self.batch.buffer, offset, 0)
+        everything = rows is self.every_row
+        found = self._heads.headers(None if everything else rows, start - (offset if everything else offset.take(rows)), dtype)
+        return self.gather(start, dtype) if found is None else found
 
     def queue(
         self,

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .gather import Heads
+
 PADDING_BYTES = 256
 """Bytes that may be read beyond the end of the last packet in a batch's buffer; the gathers of the decoder rely on it."""
 
@@ -78,6 +80,7 @@ class PacketBatch:
         first_frame: Frame number (1-based) of the batch's first packet.
         pseudo_header: int64[n], bytes of a pseudo-header that lie in `buffer` right before `offset` and count in no length; None when
             there are none. See `pseudo_headers`.
+        heads: The packets' first bytes, where the reader has looked at them; None otherwise.
     """
 
     buffer: npt.NDArray[np.uint8]
@@ -90,6 +93,7 @@ class PacketBatch:
     record_offset: npt.NDArray[np.int64]
     first_frame: int
     pseudo_header: npt.NDArray[np.int64] | None = None
+    heads: Heads | None = None
 
     def __len__(self) -> int:
         return len(self.offset)

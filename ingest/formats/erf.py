@@ -15,6 +15,7 @@ import numpy as np
 from ..content import Content, Window
 from .base import PacketBatch, ReaderState
 from .chained import chained_batches
+from .gather import gather
 from .pseudo_headers import ERF, ERF_TS_RESOLUTION_NS, ErfPorts, erf_header_lengths, erf_times
 from .records import Int64, Layout, Walk
 from .registry import Format
@@ -78,8 +79,7 @@ class ErfReader:
 
 
 def _heads(window: Window, starts: Int64) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    rows = np.ndarray((len(window.buffer) - HEADER_BYTES + 1,), f"V{HEADER_BYTES}", buffer=window.buffer, strides=(1,))
-    return rows[starts].view(_HEAD)
+    return gather(window.buffer, starts, _HEAD)
 
 
 def _check(window: Window, walked: Walk) -> Walk:

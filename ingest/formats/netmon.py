@@ -15,6 +15,7 @@ import numpy as np
 from ...warehouse.errors import UnsupportedFormat
 from ..content import Content
 from .base import BATCH_BYTES, BATCH_PACKETS, NO_TIME, PADDING_BYTES, Interface, PacketBatch, Problem, ReaderState
+from .gather import gather
 from .link_types import LARGEST_PACKET_BYTES, NETMON_802_11, NO_LINK_TYPE
 from .records import Bytes, Int64
 from .registry import Format
@@ -122,8 +123,7 @@ class NetMonReader:
         """The first of the frames at `starts`, as many as a batch may hold, and how many that are."""
         head_bytes = version.head.itemsize
         in_file = starts + head_bytes <= size
-        rows = np.ndarray((len(buffer) - head_bytes + 1,), f"V{head_bytes}", buffer=buffer, strides=(1,))
-        heads = rows[np.where(in_file, starts, 0)].view(version.head)
+        heads = gather(buffer, np.where(in_file, starts, 0), version.head)
         captured = heads["captured"].astype(np.int64)
         ends = starts + head_bytes + captured
         possible = captured <= LARGEST_PACKET_BYTES
@@ -159,7 +159,7 @@ class NetMonReader:
         media = np.full(len(ends), self._media, dtype=np.int64)
         if version.trailer_bytes:
             stated = np.flatnonzero(ends + 2 <= size)
-            media[stated] = np.ndarray((len(buffer) - 1,), "<u2", buffer=buffer, strides=(1,))[ends[stated]]
+            media[stated] = gather(buffer, ends[stated], np.dtype("<u2"))
         return media
 
     def _times(self, buffer: Bytes, size: int, delta: Int64, ends: Int64, version: Version) -> Int64:

@@ -13,6 +13,7 @@ from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
 from .base import Interface, PacketBatch, Problem, ReaderState
 from .chained import chained_batches
+from .gather import Heads
 from .link_types import largest_packet
 from .pcap_variants import FILE_HEADER_BYTES, VARIANTS, choose_variant, read_file_header
 from .pseudo_headers import ERF, ERF_TS_RESOLUTION_NS, ErfPorts, has_pseudo_header, without_pseudo_headers
@@ -76,7 +77,8 @@ class PcapReader:
 
     def _batch(self, window: Window, starts: Int64, first_frame: int) -> PacketBatch:
         buffer, variant = window.buffer, self._variant
-        rows = np.ndarray((len(buffer) - 15,), "V16", buffer=buffer, strides=(1,))[starts].view(self._record)
+        heads = Heads.of_records(buffer, starts, variant.record_header_bytes)
+        rows = heads.record_headers(self._record)
         captured, wire = rows["captured"].astype(np.int64), rows["wire"].astype(np.int64)
         if variant.either:
             captured, wire = np.minimum(captured, wire), np.maximum(captured, wire)
@@ -92,6 +94,7 @@ class PcapReader:
             link_type=np.full(len(starts), self._link_type, dtype=np.int32),
             record_offset=starts + window.position,
             first_frame=first_frame,
+            heads=None if variant.padding else heads,
         )
         if self._ports is not None:
             batch.interface_id = self._ports.interface_ids(buffer, batch.offset, batch.captured_length)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..content import Window
 from .base import NO_TIME
+from .gather import gather
 from .link_types import NO_LINK_TYPE, SYSDIG_EVENT, SYSTEMD_JOURNAL
 from .pcapng_times import nanoseconds
 from .records import Bytes, Int64
@@ -121,9 +122,7 @@ class Blocks(NamedTuple):
 
     def gather(self, at: int, code: str) -> npt.NDArray[np.unsignedinteger]:
         """The unsigned number of NumPy type `code` at byte `at` of each block."""
-        dtype = np.dtype(code)
-        buffer = self.window.buffer
-        return np.ndarray((len(buffer) - at - dtype.itemsize + 1,), dtype, buffer=buffer, offset=at, strides=(1,))[self.starts]
+        return gather(self.window.buffer, self.starts + at, np.dtype(code))
 
 
 def heads_of(buffer: Bytes, starts: Int64, stop: int, order: str) -> tuple[npt.NDArray[np.void], npt.NDArray[np.uint32]]:
@@ -143,7 +142,7 @@ def heads_of(buffer: Bytes, starts: Int64, stop: int, order: str) -> tuple[npt.N
     row = np.dtype([(name, order + "u4") for name in names])
     # The length at a block's end lies right before the next block's head: one look at memory for both.
     ends = np.append(starts[1:], stop)[: len(starts)]
-    rows = np.ndarray((len(buffer) - row.itemsize + 1,), f"V{row.itemsize}", buffer=buffer, strides=(1,))[ends - 4].view(row)
+    rows = gather(buffer, ends - 4, row)
     heads = np.empty_like(rows)
     heads[1:] = rows[:-1]
     if len(starts):

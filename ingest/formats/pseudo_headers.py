@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Interface, PacketBatch
+from .gather import gather
 
 ERF = 197
 ERF_TS_RESOLUTION_NS = 1e9 / 2**32
@@ -114,7 +115,7 @@ class ErfPorts:
 
 def erf_times(buffer: npt.NDArray[np.uint8], offset: Int64) -> Int64:
     """Nanoseconds since the epoch (int64[m]) of the ERF headers at `offset` (int64[m]): 32 bits of seconds, 32 of their fraction."""
-    time = np.ndarray((len(buffer) - 7,), "V8", buffer=buffer.data, strides=(1,))[offset].view(_ERF_TIME)
+    time = gather(buffer, offset, _ERF_TIME)
     # Rounded as Wireshark does, so that the times are equal to the nanosecond.
     nanoseconds = (time["fraction"].astype(np.uint64) * np.uint64(1_000_000_000) + np.uint64(1 << 31)) >> np.uint64(32)
     return time["seconds"].astype(np.int64) * 1_000_000_000 + nanoseconds.astype(np.int64)

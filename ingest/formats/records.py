@@ -156,7 +156,7 @@ class _Lanes:
         self.landings = np.empty_like(self.starts)
         self._bounds = np.append(self.starts[1:], end)
         self._steps: list[tuple[Int64, Int64]] = []  # int64[STEPS, lanes still under way], and which lanes they are
-        lengths = lengths_in(buffer, layout)
+        lengths, first_bytes = lengths_in(buffer, layout), buffer[layout.length_at :]
         low = layout.align - 1
         position, bounds, lanes = self.starts, self._bounds, np.arange(len(self.starts))
         while len(position):
@@ -164,6 +164,8 @@ class _Lanes:
             steps[0] = position
             for step in range(STEPS):
                 following = steps[step + 1]
+                # Of numbers that may lie anywhere NumPy waits for one after the other, of bytes for many at once.
+                first_bytes[position]
                 if layout.base:
                     np.add(position, lengths[position], out=following)
                     following += layout.base

@@ -12,6 +12,7 @@ from ...warehouse.errors import UnsupportedFormat
 from ..content import Content, Window
 from .base import Interface, PacketBatch, Problem, ReaderState
 from .chained import chained_batches, without_rows
+from .gather import gather
 from .link_types import LARGEST_PACKET_BYTES, NO_LINK_TYPE
 from .pseudo_headers import has_pseudo_header, without_pseudo_headers
 from .records import Int64, Layout, Walk
@@ -95,8 +96,7 @@ class SnoopReader:
 
 
 def _heads(window: Window, starts: Int64) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    rows = np.ndarray((len(window.buffer) - _HEAD.itemsize + 1,), f"V{_HEAD.itemsize}", buffer=window.buffer, strides=(1,))
-    return rows[starts].view(_HEAD)
+    return gather(window.buffer, starts, _HEAD)
 
 
 def _check(window: Window, walked: Walk) -> Walk:

@@ -132,7 +132,7 @@ class Layer:
 
     def gather(self, dtype: np.dtype[Any], at: Int64 | int = 0) -> npt.NDArray[Any]:
         """`dtype`-shaped records at `at` bytes from the start of each layer; the caller has made sure that they were captured."""
-        return self.frames.gather(self.start + at if isinstance(at, np.ndarray) or at else self.start, dtype)
+        return self.frames.headers(self.rows, self.start + at if isinstance(at, np.ndarray) or at else self.start, dtype)
 
     def byte(self, at: Int64 | int = 0) -> npt.NDArray[np.uint8]:
         """uint8[m], one byte `at` bytes from the start of each layer; the caller has made sure that it was captured."""
