@@ -6,11 +6,14 @@ Neither this module nor those it imports load deltalake: worker processes write,
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 import threading
 import time
 from collections import defaultdict, deque
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -38,6 +41,9 @@ BUFFERED_ROWS = ROW_GROUP_ROWS + ROW_GROUP_ROWS // 2
 
 MOST_PENDING = 2
 """Row groups that may wait to be encoded; more would only take memory."""
+
+COMPLETED_AT_ONCE = 8
+"""Files that are completed side by side: that is hardly work, and waiting for the disk."""
 
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 """Folder name of NULL, by the convention that Delta, Hive and Spark share."""
@@ -112,6 +118,8 @@ class OpenFile:
         """
         with self._told():
             self._sink.write(pieces)
+            if self._is_local:
+                _begin_sync(self._output.path)
 
     @property
     def bytes_written(self) -> int:
@@ -181,6 +189,29 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
+def _begin_sync(path: str) -> None:
+    """Let the disk begin with what a file has so far, where the system can be asked to, so that `_sync` has little left to wait for."""
+    if sys.platform != "linux":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        # Whether it does or not, `_sync` will tell what goes wrong.
+        _libc().sync_file_range(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _SYNC_FILE_RANGE_WRITE)
+    except AttributeError:  # another C library than glibc
+        pass
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+_SYNC_FILE_RANGE_WRITE = 2
+"""Flag of Linux's sync_file_range(2): begin to write what is not being written yet, and do not wait."""
+
+
 class _Job:
     """Work that is done once, by whoever comes first; it holds what it works on until then."""
 
@@ -215,6 +246,8 @@ class StagedWriter:
         self._finished: list[DataFile] = []
         self._executor = executor
         self._pending: deque[tuple[Future[None], _Job]] = deque()
+        self._completing: list[Future[None]] = []
+        self._aside: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -311,17 +344,26 @@ class StagedWriter:
             return
         with self._lock:
             rest = [(partition, self._take(partition)) for partition in list(self._pieces) if partition[0] == table]
-        self._hand_in(self._end, table, rest, [future for future, _ in self._pending])
+        for partition, pieces in rest:
+            self._hand_in(self._encode, partition, pieces)
+        self._complete_aside(self._end, table, [future for future, _ in self._pending])
 
-    def _end(self, table: str, rest: list[tuple[Partition, list[pa.Table]]], before: list[Future[None]]) -> None:
-        # They were handed in before this was, so that each is done or on its way in another thread.
+    def _end(self, table: str, before: list[Future[None]]) -> None:
         wait(before)
-        while rest:
-            self._encode(*rest.pop())
-        with self._lock:
-            files = [file for partition in list(self._idle) if partition[0] == table for file in self._idle.pop(partition)]
-        for file in files:
+        # A file that is written all the same, because `_work_off` took its work over, is not idle: `finish` will complete it.
+        for file in self._take_idle(table):
             self._complete(file)
+
+    def _take_idle(self, table: str | None = None) -> list[OpenFile]:
+        """The files (of one table) that nobody writes to."""
+        with self._lock:
+            return [file for partition in list(self._idle) if table in {None, partition[0]} for file in self._idle.pop(partition)]
+
+    def _complete_aside(self, work: Callable[..., None], *arguments: object) -> None:
+        """Have files completed in a thread of their own: all processors would wait for the disk otherwise."""
+        if self._aside is None:
+            self._aside = ThreadPoolExecutor(COMPLETED_AT_ONCE, thread_name_prefix="caphouse-complete")
+        self._completing.append(self._aside.submit(work, *arguments))
 
     def finish(self) -> list[DataFile]:
         """Write what is left and complete all files. The writer can be used again afterwards.
@@ -338,12 +380,19 @@ class StagedWriter:
         for partition in sorted(self._pieces, key=self._rows.__getitem__, reverse=True):
             self._hand_in(self._encode, partition, self._take(partition))
         self._work_off()
-        for file in sorted(self._open, key=lambda file: file.bytes_written, reverse=True):
-            self._hand_in(self._complete, file)
-        self._work_off()
-        self._idle.clear()
+        for file in self._take_idle():
+            self._complete_aside(self._complete, file)
+        self._wait_aside()
+        while self._completing:
+            self._completing.pop().result()
         files, self._finished = sorted(self._finished, key=lambda file: file.path), []
         return files
+
+    def _wait_aside(self) -> None:
+        wait(self._completing)
+        if self._aside is not None:
+            self._aside.shutdown()
+            self._aside = None
 
     def abandon(self) -> None:
         """Remove everything that was written since the last `finish`."""
@@ -351,6 +400,8 @@ class StagedWriter:
             future.cancel()
         wait([future for future, _ in self._pending])
         self._pending.clear()
+        self._wait_aside()
+        self._completing.clear()
         self._pieces.clear()
         self._rows.clear()
         self._idle.clear()

@@ -111,7 +111,7 @@ def test_a_table_may_end_before_the_others(tmp_path: Path, threads: int) -> None
         writer.write("flows", parts[0].tables["flows"], FIRST_DAY)
         writer.end("packets")
         if threads:
-            writer._settle(0)
+            wait(writer._completing)
             assert {path.parent.parent.name for path in tmp_path.rglob("*.parquet")} == {"packets"}
         for part in parts[3:]:
             writer.write("packets", part.tables["packets"], FIRST_DAY)
@@ -137,7 +137,7 @@ def test_a_fault_at_the_end_of_a_table_is_raised_later(tmp_path: Path, monkeypat
         writer = StagedWriter(tmp_path, executor=pool)
         writer.write("packets", capture("a").tables["packets"], FIRST_DAY)
         writer.end("packets")
-        wait([pool.submit(int)])
+        wait(writer._completing)
         assert not faults, "it is over before anyone asks"
         with pytest.raises(WarehouseError, match="no space left on device"):
             writer.finish()
