@@ -10,13 +10,11 @@ import datetime as dt
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from random import SystemRandom
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +31,7 @@ from .content import Content
 from .conversations import Conversations
 from .decode import DECODER_VERSION, Decoder
 from .formats import open_reader
-from .formats.base import NO_TIME, PacketBatch, Problem, Reader
+from .formats.base import BATCH_BYTES, NO_TIME, PacketBatch, Problem, Reader
 from .formats.link_types import link_type_name
 from .lanes import Lanes, find_lanes
 from .processors import processors
@@ -44,9 +42,6 @@ from .sources import Source
 BATCHES_AHEAD = min(max(processors() - 2, 0), 2)
 """Batches that are decoded while an earlier one is worked on. With two processors none: reading and encoding keep the second one busy,
 and two threads of NumPy's small calls would only take the interpreter's lock from each other, a tenth of the time."""
-
-READS_AHEAD = 1
-"""Batches that are read before they are asked for. One that nobody has begun to read by then is read by who asks, instead of waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +121,12 @@ def ingest_content(
     except UnsupportedFormat as error:
         status, problems = "unsupported", [Problem(error.offset or 0, error.message)]
     if reader is not None:
-        # Uncompressing alone keeps a processor busy, and reads, which take turns, would keep each other's threads from decoding. Only with
-        # two processors and nothing to uncompress does reading share the one other thread.
+        # Uncompressing alone keeps a processor busy, and so does reading when several threads decode. Only with two processors and nothing
+        # to uncompress does reading share the one other thread.
         with ThreadPoolExecutor(1, thread_name_prefix="caphouse-read") as alone:
-            reading = alone if pool is not None and (BATCHES_AHEAD or content.compression is not None) else pool
-            ingest_packets(reader, writer, ingest_id, tally, advance, pool, reading, keep_packets=keep_packets, last=last)
+            if pool is not None:
+                content.read_ahead(alone if BATCHES_AHEAD or content.compression is not None else pool, BATCH_BYTES)
+            ingest_packets(reader, writer, ingest_id, tally, advance, pool, keep_packets=keep_packets, last=last)
         problems = list(reader.state.problems)
     digest = content.digest()
     problems += content.problems
@@ -250,48 +246,6 @@ def _prepare(decoder: Decoder, batch: PacketBatch) -> tuple[Columns, Lanes]:
     return columns, find_lanes(columns)
 
 
-@contextmanager
-def _read_ahead(batches: Iterator[PacketBatch], pool: Executor | None) -> Iterator[Iterator[PacketBatch]]:
-    """Read, uncompress and hash the next batches in the pool, in order, while one is worked on; the first ones from now on."""
-    if pool is None:
-        yield batches
-        return
-    one_at_a_time = Lock()
-    ready: deque[PacketBatch | Exception | None] = deque()
-
-    def read() -> None:
-        with one_at_a_time:
-            try:
-                ready.append(next(batches, None))
-            except Exception as error:  # noqa: BLE001 - it is raised behind the batches that were read before
-                ready.append(error)
-
-    coming = deque(pool.submit(read) for _ in range(READS_AHEAD))
-
-    def in_order() -> Iterator[PacketBatch]:
-        while True:
-            # Whichever of them it was that read first: when this one is done, what comes next is there.
-            asked = coming.popleft()
-            if asked.cancel():
-                read()
-            else:
-                asked.result()
-            batch = ready.popleft()
-            if isinstance(batch, Exception):
-                raise batch
-            if batch is None:
-                return
-            coming.append(pool.submit(read))
-            yield batch
-            del batch
-
-    try:
-        yield in_order()
-    finally:
-        # Nobody may close the content under a read.
-        wait([future for future in coming if not future.cancel()])
-
-
 def _prepared(batches: Iterator[PacketBatch], decoder: Decoder, pool: Executor | None) -> Iterator[tuple[PacketBatch, Columns, Lanes]]:
     """Prepare batches, with a pool some ahead of the one that is given out; the order stays."""
     if pool is None or not BATCHES_AHEAD:
@@ -316,49 +270,46 @@ def ingest_packets(
     tally: Tally,
     advance: Callable[[int], None],
     pool: Executor | None,
-    reading: Executor | None,
     *,
     keep_packets: bool = True,
     last: bool = False,
 ) -> None:
     """Read, decode and write all packets of one capture, then its conversations.
 
-    What goes from packet to packet is done in this thread, in order; reading, also in order, decoding and encoding in the pool.
+    What goes from packet to packet is done in this thread, in order; encoding in the pool, and decoding where that has threads to spare.
 
     Args:
         reader: The capture.
         writer: Takes the rows.
         pool: Threads to decode in; None to decode in this one.
-        reading: Threads to read in; None to read in this one.
         ingest_id: The attempt that the rows belong to.
         tally: Is added up.
         advance: Told the number of packets after each batch.
         keep_packets: Whether rows of `packets` are written.
         last: Whether the writer gets no packets after these.
     """
-    with _read_ahead(reader.batches(), reading) as batches:
-        # What is loaded for the first capture is loaded while its first bytes are read.
-        decoder = Decoder()
-        conversations = Conversations(_known_ports())
-        applications = Applications(_matcher())
-        for batch, columns, lanes in _prepared(batches, decoder, pool):
-            tally.set_date(batch)
-            stream, flow_id = conversations.update(columns, lanes)
-            application = applications.update(columns, flow_id)
-            rows = packet_rows(
-                columns,
-                ingest_id=ingest_id,
-                stream=stream,
-                flow_id=flow_id,
-                application=application,
-                application_names=applications.names,
-                paths=decoder.paths,
-            )
-            if keep_packets:
-                writer.write("packets", rows, tally.date)
-            tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
-            advance(len(batch))
-            del batch, columns, lanes, rows  # or the next but one would be made while they take memory
+    # What is loaded for the first capture is loaded while its first bytes are read.
+    decoder = Decoder()
+    conversations = Conversations(_known_ports())
+    applications = Applications(_matcher())
+    for batch, columns, lanes in _prepared(reader.batches(), decoder, pool):
+        tally.set_date(batch)
+        stream, flow_id = conversations.update(columns, lanes)
+        application = applications.update(columns, flow_id)
+        rows = packet_rows(
+            columns,
+            ingest_id=ingest_id,
+            stream=stream,
+            flow_id=flow_id,
+            application=application,
+            application_names=applications.names,
+            paths=decoder.paths,
+        )
+        if keep_packets:
+            writer.write("packets", rows, tally.date)
+        tally.add(batch, len(batch) - int(np.count_nonzero(columns.decoded)))
+        advance(len(batch))
+        del batch, columns, lanes, rows  # or the next but one would be made while they take memory
     if last:
         writer.end("packets")
     tables = conversations.finish(decoder.paths.texts, applications.finish(), tally.last_ts_ns)

@@ -11,6 +11,7 @@ import os
 import stat
 import weakref
 from collections.abc import Callable, Collection
+from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple, Self
@@ -93,6 +94,37 @@ class Content:
         self._window = Window(np.zeros(PADDING_BYTES, dtype=np.uint8), 0, 0, last=False)
         self._ended = False
         self._free: list[npt.NDArray[np.uint8]] = []
+        self._executor: Executor | None = None
+        self._most_ahead = 0
+        self._reading: Future[None] | None = None
+        self._is_ahead = False  # `_window` was read ahead, and nobody has asked for it yet
+
+    def read_ahead(self, executor: Executor, most: int) -> None:
+        """From now on let `executor` read, uncompress and hash the next window, of up to `most` bytes, while one is worked on.
+
+        It begins now, and each time that `advance` has told where the next window begins. What nobody has begun to read when it is
+        asked for is read by who asks, instead of waiting.
+        """
+        self._executor, self._most_ahead = executor, most
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._executor is not None and not self._ended and not self._is_ahead:
+            self._reading = self._executor.submit(self._read_next)
+
+    def _read_next(self) -> None:
+        self._window = self._fill(self._held(), 1, self._most_ahead)
+
+    def _join(self) -> None:
+        """Let nobody read ahead; all that touches the source or the window comes after this.
+
+        Raises:
+            CaptureError: The source could not be read.
+        """
+        reading, self._reading = self._reading, None
+        if reading is not None and not reading.cancel():
+            reading.result()
+            self._is_ahead = True
 
     def window(self, least: int, most: int) -> Window:
         """The content from `position` on.
@@ -104,8 +136,10 @@ class Content:
         Raises:
             CaptureError: The source cannot be read.
         """
+        self._join()
         held = self._held()
-        if not self._ended and len(held) < most:
+        is_ahead, self._is_ahead = self._is_ahead, False
+        if not self._ended and len(held) < (least if is_ahead else most):
             self._window = self._fill(held, least, most)
         else:
             begin = self.position - self._window.position
@@ -116,7 +150,16 @@ class Content:
         return self._window
 
     def advance(self, count: int) -> None:
-        """Go on by `count` bytes, or to the end of the content; more than the window holds is read and thrown away."""
+        """Go on by `count` bytes, or to the end of the content; more than the window holds is read and thrown away.
+
+        Raises:
+            CaptureError: The source cannot be read.
+        """
+        self._join()
+        self._advance(count)
+        self._begin()
+
+    def _advance(self, count: int) -> None:
         held = self._window.position + self._window.size - self.position
         if count <= held:
             self.position += count
@@ -156,6 +199,7 @@ class Content:
         if self._hash is None:
             msg = "the content was opened without hashing"
             raise ValueError(msg)
+        self._join()
         waste = memoryview(bytearray(READ_BYTES if not self._ended else 0))
         while not self._ended:
             self._take(waste)
@@ -176,6 +220,8 @@ class Content:
 
     def close(self) -> None:
         """Close the source; windows that others still refer to stay valid."""
+        if self._reading is not None and not self._reading.cancel():
+            wait([self._reading])  # nobody may close the source under a read
         self._ended = True
         self._let_go()
         if self._hash is not None:

@@ -34,17 +34,19 @@ def chained_batches(
         found = walk(window.buffer, 0, window.size, layout)
         if check is not None:
             found = check(window, found)
+        # Others may read on from now on.
+        content.advance(found.stop)
         for begin in range(0, len(found.starts), BATCH_PACKETS):
             batch = make(window, found.starts[begin : begin + BATCH_PACKETS], first_frame)
+            first_frame += len(batch)
             if len(batch):
                 yield batch
-            first_frame += len(batch)
+            del batch  # or its window would take memory while the next one is looked at
         offset = window.position + found.stop
         if found.damage is not None:
             problems.append(Problem(offset, found.damage, unread_records=1))
         elif window.last and found.stop < window.size:
             problems.append(Problem(offset, "the file ends inside a packet record", kind="cut-short", unread_records=1))
-        content.advance(found.stop)
         least = 0 if window.last else found.missing
 
 

@@ -72,12 +72,13 @@ class PcapngReader:
         while least:
             window = self._content.window(least, max(least, BATCH_BYTES))
             frames, position, least = self._read_window(window)
+            self._content.advance(position)  # others may read on from now on
             pseudo_headers = any(has_pseudo_header(interface.link_type) for interface in self.state.interfaces)
             for begin in range(0, len(frames), BATCH_PACKETS):
                 batch = _batch(window, frames.select(slice(begin, begin + BATCH_PACKETS)), first_frame)
-                yield without_pseudo_headers(batch) if pseudo_headers else batch
                 first_frame += len(batch)
-            self._content.advance(position)
+                yield without_pseudo_headers(batch) if pseudo_headers else batch
+                del batch  # or its window would take memory while the next one is looked at
 
     def _read_window(self, window: Window) -> tuple[Frames, int, int]:
         """The window's frames, where in it reading goes on, and how many bytes are needed there; 0 for an end of reading."""

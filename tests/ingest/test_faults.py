@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +18,11 @@ from warehouse_rows import captures, packets_by_file
 from written_captures import HEADER, BadSector, pcap, record
 
 from caphouse.cli.options import ExitCode
-from caphouse.ingest.capture import Tally, ingest_packets
-from caphouse.ingest.content import open_content
-from caphouse.ingest.formats import open_reader
-from caphouse.ingest.formats.base import PacketBatch, Reader
 from caphouse.ingest.sources import Source
 from caphouse.warehouse import compaction, originals
 from caphouse.warehouse.errors import WarehouseError
 from caphouse.warehouse.locations import Location
 from caphouse.warehouse.maintenance import vacuum
-from caphouse.warehouse.staging import StagedWriter
 from caphouse.warehouse.store import Warehouse
 from caphouse.warehouse.verification import verify
 
@@ -250,37 +242,3 @@ def test_originals_for_object_storage_need_some(room: Callable[[int], Path]) -> 
 
     with pytest.raises(WarehouseError, match=f"by way of {re.escape(str(small))}: the original cannot be written: no space left on device"):
         keep()
-
-
-class SlowReader:
-    """Gives one batch, and takes its time for the next."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.format, self.state = reader.format, reader.state
-        self.reading = threading.Event()
-        self.is_reading = False
-        self._batches = list(reader.batches())
-
-    def batches(self) -> Iterator[PacketBatch]:
-        yield self._batches[0]
-        self.is_reading = True
-        self.reading.set()
-        time.sleep(0.2)
-        self.is_reading = False
-
-
-def test_an_ingest_that_is_broken_off_waits_for_the_read_that_is_under_way(tmp_path: Path) -> None:
-    """Else the file would be closed under it, and the next file that is opened might be what it reads."""
-    with open_content(io.BytesIO(pcap(0, 3)), name="x.pcap") as content:
-        reader = SlowReader(open_reader(content))
-
-        def broken_off(_: int) -> None:
-            assert reader.reading.wait(5)
-            raise KeyboardInterrupt
-
-        with ThreadPoolExecutor(2) as pool, StagedWriter(tmp_path) as writer:
-            with pytest.raises(KeyboardInterrupt) as held:  # as whoever handles it holds it, and with it all that was under way
-                ingest_packets(reader, writer, 1, Tally(), broken_off, pool, pool)
-            assert not reader.is_reading
-            assert held.tb is not None
-            writer.abandon()
