@@ -223,6 +223,14 @@ class _Job:
         work(*arguments)
 
 
+class _Pending(NamedTuple):
+    """A row group that was handed in."""
+
+    future: Future[None]
+    job: _Job
+    partition: Partition
+
+
 class StagedWriter:
     """Collects rows of any tables and days, also of many captures, and writes them in large row groups.
 
@@ -245,7 +253,8 @@ class StagedWriter:
         self._open: set[OpenFile] = set()
         self._finished: list[DataFile] = []
         self._executor = executor
-        self._pending: deque[tuple[Future[None], _Job]] = deque()
+        self._pending: deque[_Pending] = deque()
+        self._least_rows = ROW_GROUP_ROWS
         self._completing: list[Future[None]] = []
         self._aside: ThreadPoolExecutor | None = None
 
@@ -275,38 +284,38 @@ class StagedWriter:
         with self._lock:
             self._pieces[partition].append(rows)
             self._rows[partition] += rows.num_rows
-            if self._rows[partition] < ROW_GROUP_ROWS:
+            if self._rows[partition] < self._least_rows:
                 if sum(self._rows.values()) < BUFFERED_ROWS:
                     return
                 partition = max(self._rows, key=self._rows.__getitem__)
             pieces = self._take(partition)
-        self._hand_in(self._encode, partition, pieces)
+        self._hand_in(partition, pieces)
         self._settle(MOST_PENDING)
 
-    def _hand_in(self, work: Callable[..., None], *arguments: object) -> None:
-        """Have work done by the executor; without one do it."""
-        job = _Job(work, arguments)
+    def _hand_in(self, partition: Partition, pieces: list[pa.Table]) -> None:
+        """Have a row group encoded by the executor; without one do it."""
+        job = _Job(self._encode, (partition, pieces))
         if self._executor is None:
             job()
         else:
-            self._pending.append((self._executor.submit(job), job))
+            self._pending.append(_Pending(self._executor.submit(job), job, partition))
 
     def _settle(self, most: int) -> None:
         """Wait until no more than `most` pieces of work are on their way; raises what went wrong with one."""
         while len(self._pending) > most:
-            self._pending.popleft()[0].result()
+            self._pending.popleft().future.result()
 
     def _work_off(self) -> None:
         """Do what the executor has not begun, from the last on, and wait for the rest; raises what went wrong with one."""
-        left: deque[tuple[Future[None], _Job]] = deque()
+        left: deque[_Pending] = deque()
         try:
-            for future, job in reversed(self._pending):
-                if future.cancel():
-                    job()
+            for pending in reversed(self._pending):
+                if pending.future.cancel():
+                    pending.job()
                 else:
-                    left.appendleft((future, job))
+                    left.appendleft(pending)
         finally:
-            wait([future for future, _ in self._pending])
+            wait([pending.future for pending in self._pending])
         self._pending = left
         self._settle(0)
 
@@ -345,8 +354,10 @@ class StagedWriter:
         with self._lock:
             rest = [(partition, self._take(partition)) for partition in list(self._pieces) if partition[0] == table]
         for partition, pieces in rest:
-            self._hand_in(self._encode, partition, pieces)
-        self._complete_aside(self._end, table, [future for future, _ in self._pending])
+            self._hand_in(partition, pieces)
+        self._complete_aside(self._end, table, [pending.future for pending in self._pending])
+        # What comes now is the end of a capture, and what is not begun early is what all wait for.
+        self._least_rows = ROW_GROUP_ROWS // 2
 
     def _end(self, table: str, before: list[Future[None]]) -> None:
         wait(before)
@@ -375,11 +386,13 @@ class StagedWriter:
             WarehouseError: The disk is full, or the storage refuses.
         """
         # What is left of a table goes into the file that it has: not before that is free again.
-        self._work_off()
-        # The longest work first, or all would wait for it at the end.
-        for partition in sorted(self._pieces, key=self._rows.__getitem__, reverse=True):
-            self._hand_in(self._encode, partition, self._take(partition))
-        self._work_off()
+        busy = {pending.partition for pending in self._pending if not pending.future.done()}
+        for ready in (self._pieces.keys() - busy, busy & self._pieces.keys()):
+            # The longest work first, or all would wait for it at the end.
+            for partition in sorted(ready, key=self._rows.__getitem__, reverse=True):
+                self._hand_in(partition, self._take(partition))
+            self._work_off()
+        self._least_rows = ROW_GROUP_ROWS
         for file in self._take_idle():
             self._complete_aside(self._complete, file)
         self._wait_aside()
@@ -396,9 +409,9 @@ class StagedWriter:
 
     def abandon(self) -> None:
         """Remove everything that was written since the last `finish`."""
-        for future, _ in self._pending:
-            future.cancel()
-        wait([future for future, _ in self._pending])
+        for pending in self._pending:
+            pending.future.cancel()
+        wait([pending.future for pending in self._pending])
         self._pending.clear()
         self._wait_aside()
         self._completing.clear()

@@ -9,6 +9,7 @@ import pickle
 import resource
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -123,6 +124,45 @@ def test_a_table_may_end_before_the_others(tmp_path: Path, threads: int) -> None
     assert sorted(found) == sorted(part.ingest_id for part in parts for _ in range(ROW_GROUP_ROWS // 2))
     assert sum(file.rows for file in files if file.table == "flows") == 2 * parts[0].tables["flows"].num_rows
     assert names(tmp_path) == sorted(Path(file.path).name for file in files)
+
+
+def test_behind_the_end_of_a_table_smaller_row_groups_begin(tmp_path: Path) -> None:
+    """All wait for what is still to be encoded then."""
+    rows = capture("a", packets=ROW_GROUP_ROWS // 2).tables["packets"]
+    with ThreadPoolExecutor(1) as pool, StagedWriter(tmp_path, executor=pool) as writer:
+        writer.write("packets", rows, FIRST_DAY)
+        writer._settle(0)
+        assert names(tmp_path) == []
+        writer.end("flows")
+        writer.write("packets", rows, None)
+        writer._settle(0)
+        assert len(names(tmp_path)) == 1
+        assert sum(file.rows for file in writer.finish()) == 2 * rows.num_rows
+        writer.write("packets", rows, FIRST_DAY)
+        writer._settle(0)
+        assert len(names(tmp_path)) == 2, "and only until the end"
+        assert sum(file.rows for file in writer.finish()) == rows.num_rows
+
+
+def test_a_table_need_not_wait_for_another_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one whose own row group is on its way."""
+    packets, flows = (capture("a", packets=ROW_GROUP_ROWS).tables[name] for name in ("packets", "flows"))
+    encode, written = StagedWriter._encode, Event()
+
+    def slowly(writer: StagedWriter, partition: staging.Partition, pieces: list[pa.Table]) -> None:
+        if partition[0] == "packets" and pieces[0].num_rows == ROW_GROUP_ROWS:
+            assert written.wait(10)
+        encode(writer, partition, pieces)
+        if partition[0] == "flows":
+            written.set()
+
+    monkeypatch.setattr(StagedWriter, "_encode", slowly)
+    with ThreadPoolExecutor(1) as pool, StagedWriter(tmp_path, executor=pool) as writer:
+        writer.write("packets", packets, FIRST_DAY)
+        writer.write("packets", packets.slice(0, 10), FIRST_DAY)
+        writer.write("flows", flows, FIRST_DAY)
+        files = writer.finish()
+    assert {(file.table, file.rows) for file in files} == {("packets", ROW_GROUP_ROWS + 10), ("flows", flows.num_rows)}
 
 
 def test_a_fault_at_the_end_of_a_table_is_raised_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
