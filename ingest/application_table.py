@@ -1,4 +1,4 @@
-"""The table of application protocols: reads `applications.toml`, and a user's own of the same form, and says what is wrong in it.
+"""The table of application protocols: reads `known_applications.toml`, and a user's own of the same form, and says what is wrong in it.
 
 Only the form is known here; what a signature means for packets is in `signatures`.
 """
@@ -6,14 +6,15 @@ Only the form is known here; what a signature means for packets is in `signature
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from ..warehouse.errors import UsageError
 
-BUILT_IN = Path(__file__).with_name("applications.toml")
+BUILT_IN = Path(__file__).with_name("known_applications.toml")
 """The table that comes with caphouse."""
 
 TRANSPORTS = ("tcp", "udp")
@@ -178,14 +179,37 @@ def load_table(extra: Path | None = None) -> list[Protocol]:
     return own + [protocol for protocol in _read(BUILT_IN) if protocol.name not in replaced]
 
 
+class _TomlLoader(SourceFileLoader):
+    """Lets Python keep TOML as it keeps modules: compiled, in `__pycache__`, as long as the file is the same."""
+
+    def source_to_code(  # type: ignore[override]
+        self, data: bytes, path: str, *, _optimize: int = -1
+    ) -> CodeType:
+        return compile(f"content = {_parse(data)!r}", path, "exec", dont_inherit=True, optimize=_optimize)
+
+
+def _load_built_in() -> dict[str, Any]:
+    """The content of `BUILT_IN`: to parse it takes longer than most captures do."""
+    module = ModuleType(f"{__package__}.{BUILT_IN.stem}")
+    _TomlLoader(module.__name__, str(BUILT_IN)).exec_module(module)
+    content: dict[str, Any] = module.content
+    return content
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    import tomllib
+
+    return tomllib.loads(content.decode())
+
+
 def _read(path: Path) -> list[Protocol]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = _load_built_in() if path == BUILT_IN else _parse(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text.") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path}: not TOML: {error}.") from error
     top = _Entry(content, str(path))
     version = top.number("version", 1, 1_000_000)
