@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
+from ..warehouse.compiled import content_of
 from ..warehouse.errors import UsageError
 
 BUILT_IN = Path(__file__).with_name("known_applications.toml")
@@ -179,32 +178,15 @@ def load_table(extra: Path | None = None) -> list[Protocol]:
     return own + [protocol for protocol in _read(BUILT_IN) if protocol.name not in replaced]
 
 
-class _TomlLoader(SourceFileLoader):
-    """Lets Python keep TOML as it keeps modules: compiled, in `__pycache__`, as long as the file is the same."""
-
-    def source_to_code(  # type: ignore[override]
-        self, data: bytes, path: str, *, _optimize: int = -1
-    ) -> CodeType:
-        return compile(f"content = {_parse(data)!r}", path, "exec", dont_inherit=True, optimize=_optimize)
-
-
-def _load_built_in() -> dict[str, Any]:
-    """The content of `BUILT_IN`: to parse it takes longer than most captures do."""
-    module = ModuleType(f"{__package__}.{BUILT_IN.stem}")
-    _TomlLoader(module.__name__, str(BUILT_IN)).exec_module(module)
-    content: dict[str, Any] = module.content
-    return content
-
-
-def _parse(content: bytes) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     import tomllib
 
-    return tomllib.loads(content.decode())
+    return tomllib.loads(text)
 
 
 def _read(path: Path) -> list[Protocol]:
     try:
-        content = _load_built_in() if path == BUILT_IN else _parse(path.read_bytes())
+        content = content_of(path, _parse) if path == BUILT_IN else _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

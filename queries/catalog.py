@@ -12,13 +12,13 @@ shown on a terminal) and `chart`; for views also `compare` (the tshark command w
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..warehouse.compiled import content_of
 from ..warehouse.errors import UsageError
 from ..warehouse.tables import BY_NAME
 
@@ -131,16 +131,23 @@ class Definition:
         return None
 
 
+def _split(text: str) -> tuple[dict[str, Any] | None, str]:
+    """The header and the statement."""
+    import tomllib
+
+    match = _HEADER.match(text)
+    return (None, "") if match is None else (tomllib.loads(match["toml"]), match["sql"].strip().removesuffix(";"))
+
+
 def _parse(path: Path) -> Definition:
     """Reads one file.
 
     Raises:
         ValueError: The file has no header, or its header is not what the module's docstring says.
     """
-    match = _HEADER.match(path.read_text(encoding="utf-8"))
-    if match is None:
+    header, sql = content_of(path, _split)
+    if header is None:
         raise ValueError(f"{path.name}: no header between '/* ---' and '--- */'")
-    header = tomllib.loads(match["toml"])
     columns = {
         name: Doc(entry) if isinstance(entry, str) else Doc(entry["doc"], entry.get("unit"))
         for name, entry in header.pop("columns", {}).items()
@@ -153,7 +160,7 @@ def _parse(path: Path) -> Definition:
         name=path.stem,
         title=header.pop("title"),
         description=" ".join(header.pop("description").split()),
-        sql=match["sql"].strip().removesuffix(";"),
+        sql=sql,
         needs=tuple(header.pop("needs")),
         own_columns=columns,
         parameters=parameters,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from caphouse.ingest import application_table
 from caphouse.ingest.application_table import CATEGORIES, CHECKS, Pattern, load_table
 from caphouse.ingest.payloads import CHECKS as TESTS
 from caphouse.warehouse.errors import UsageError
@@ -110,18 +107,3 @@ def test_unreadable_tables_are_told(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"binary\.toml: not UTF-8 text"):
         load_table(tmp_path / "binary.toml")
-
-
-def test_the_built_in_table_is_kept_compiled_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = tmp_path / "known.toml"
-    own.write_bytes(application_table.BUILT_IN.read_bytes())
-    monkeypatch.setattr(application_table, "BUILT_IN", own)
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    expected = tomllib.loads(own.read_text())
-    assert len(expected["protocol"]) > 100
-    assert application_table._load_built_in() == expected
-    with monkeypatch.context() as without:
-        without.setattr(application_table, "_parse", None)
-        assert application_table._load_built_in() == expected
-    own.write_text("version = 7\n")
-    assert application_table._load_built_in() == {"version": 7}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import duckdb  # noqa: F401 - gives connections their relations
 import pytest
 
 from caphouse.queries import catalog
