@@ -15,7 +15,8 @@ Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 
 HEAD_BYTES = 96
-"""Bytes of each packet that are brought together: Ethernet, IPv4 and TCP with all its options, or a VLAN tag, IPv6 and TCP."""
+"""Bytes of each packet that are brought together, whether they belong to it or not: Ethernet, IPv4 and TCP with all its options, or a VLAN
+tag, IPv6 and TCP. Fewer than there are behind any packet (`base.PADDING_BYTES`)."""
 
 
 def gather(buffer: Bytes, start: Int64, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
