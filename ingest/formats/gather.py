@@ -57,15 +57,11 @@ class Heads:
         first, last = int(at.min(initial=HEAD_BYTES)), int(at.max(initial=0))
         if first < -self._packet_at or last + width > HEAD_BYTES:
             return None
-        found: npt.NDArray[Any]
         if first == last:
             column = self._column(self._packet_at + first, dtype)
-            found = column.copy() if rows is None else column[rows]
-        else:
-            size, stride = len(self._records), self._records.itemsize
-            places = (np.arange(size) if rows is None else rows) * stride + (at + self._packet_at)
-            found = np.ndarray((size * stride - width + 1,), f"V{width}", buffer=self._records.data, strides=(1,))[places]
-        return found.view(dtype)
+            return (column.copy() if rows is None else column[rows]).view(dtype)
+        begin = (np.arange(len(self._records)) if rows is None else rows) * self._records.itemsize + self._packet_at
+        return gather(self._records.view(np.uint8), begin + at, dtype)
 
     def _column(self, at: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:
         records = self._records

@@ -167,7 +167,7 @@ class NetMonReader:
         times = np.full(len(ends), NO_TIME, dtype=np.int64)
         if version.trailer_bytes >= 15:
             stated = np.flatnonzero(ends + 14 <= size)
-            ticks = np.ndarray((len(buffer) - 7,), "<u8", buffer=buffer, strides=(1,))[ends[stated] + 6]
+            ticks = gather(buffer, ends[stated] + 6, np.dtype("<u8"))
             seconds = (ticks // 10_000_000).astype(np.int64) - EPOCH_OF_FILETIME_SECONDS
             known = np.abs(seconds) < _MOST_SECONDS
             times[stated[known]] = seconds[known] * 1_000_000_000 + (ticks[known] % 10_000_000).astype(np.int64) * 100
