@@ -6,7 +6,7 @@ Creating one costs a few milliseconds, because DuckDB looks into all that it rea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..warehouse.errors import UsageError
 from ..warehouse.schema import Type
 from ..warehouse.tables import BY_NAME, CAPTURES
 from . import catalog, relations
+from .reading import words_of
 from .scope import MINUTE_NS, Range, Scope
 
 if TYPE_CHECKING:
@@ -196,14 +197,16 @@ class Definitions:
         Args:
             sql: The SELECT.
             names: Tables and views that it reads.
-            free: Whether it is anybody's: then it may read all columns of what it names, and nothing is kept for it.
+            free: Whether it is anybody's: then nothing is kept for it.
 
         DuckDB looks into one such statement once, but into views that read views again for each that is created. Of the tables it has
-        only columns that are named in it. Traffic that several steps read is not kept in between, which takes a third of the memory, and
-        each step reads the files for itself; where these are small, whether they are read once for all steps is left to DuckDB. The
-        traffic of a time range takes joins to make, and is kept.
+        only columns that are named in it: a report names all that it lists, and of other statements `words_of` tells whether they do.
+        Traffic that several steps read is not kept in between, which takes a third of the memory, and each step reads the files for
+        itself; where these are small, whether they are read once for all steps is left to DuckDB. The traffic of a time range takes
+        joins to make, and is kept.
         """
-        selects = self._selects(names, "" if free else sql, whole=names if free else ())
+        words = words_of(self._connection, sql) if free else relations.words(sql)
+        selects = self._selects(names, words or (), names if words is None else ())
         texts = [*selects.values(), sql]
         self.ensure_macros(relations.words(" ".join(texts)))
         steps = []
@@ -221,26 +224,28 @@ class Definitions:
             steps.append(f"{name} as {keep}({select})")
         return _with(steps, sql)
 
-    def _selects(self, names: Iterable[str], sql: str | None = None, *, whole: Collection[str] = ()) -> dict[str, str]:
+    def _selects(self, names: Iterable[str], words: Collection[str] | None = None, whole: Collection[str] = ()) -> dict[str, str]:
         """Names and SELECTs of the named tables and views and of what they read, in order of need.
 
         Args:
             names: The tables and views.
-            sql: What is asked of them, where they are for it alone: tables have no column then that nothing names.
-            whole: Tables that have all columns nevertheless.
+            words: Those of the one SELECT that they are for, columns among them: tables have no column then that nothing names. None
+                where they are for any.
+            whole: Those of which it may read all columns nevertheless.
         """
         views = _views(names, self._scope)
-        texts = [text for text in views.values() if text is not None]
+        named = relations.words(" ".join(text for text in views.values() if text is not None)).union(words or ())
+        all_of = _whole(views, whole)
         selects: dict[str, str] = {}
         for name, text in views.items():
             if text is not None:
                 selects[name] = text
-            elif sql is None:
+            elif words is None:
                 selects[name] = self._table(name, f"({self._live()})", None)
             else:
                 if name != CAPTURES.name:
                     selects.setdefault(_LIVE, self._live())
-                selects[name] = self._table(name, _LIVE, None if name in whole else _named_columns(name, [*texts, sql]))
+                selects[name] = self._table(name, _LIVE, None if name in all_of else named)
         return selects
 
     def _live(self) -> str:
@@ -259,7 +264,7 @@ class Definitions:
         """
         files, scope = self._files, self._scope
         if name == CAPTURES.name:
-            return self._captures(columns)
+            return self._captures(None if columns is None else {*columns, "ingest_id"})
         bounds = (scope.since_ns, scope.until_ns)
         table, condition = _STORED_IN.get(name, name), "true"
         if name == "_whole_minutes":
@@ -346,12 +351,13 @@ def _readings(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:from|join) {name}\b")
 
 
-def _named_columns(name: str, texts: Sequence[str]) -> set[str] | None:
-    """Words that may be columns of a table; None where a SELECT asks it for all, whatever they are."""
-    reading = _readings(name)
-    if any(reading.search(text) and _STAR.search(text) for text in texts):
-        return None
-    return relations.words(" ".join(texts))
+def _whole(views: Mapping[str, str | None], asked: Collection[str]) -> set[str]:
+    """Returns those of what `_views` gives all columns of which are read: as it is asked, or because a view passes all of them on."""
+    whole = set(asked)
+    for name, text in reversed(list(views.items())):
+        if name in whole and text is not None and _STAR.search(text):
+            whole.update(read for read in views if _readings(read).search(text))
+    return whole
 
 
 def _with(steps: Sequence[str], sql: str) -> str:

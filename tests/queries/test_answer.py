@@ -12,6 +12,7 @@ from caphouse.queries import catalog
 from caphouse.queries.answer import Answer, bare, order_apart, order_of
 from caphouse.queries.database import arrow_stream, connect
 from caphouse.queries.engine import Session
+from caphouse.queries.reading import words_of
 from caphouse.warehouse.store import Warehouse
 
 
@@ -97,6 +98,21 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     "from captures select distinct on (host) host, file_name order by host, file_name desc": {},
     "select p from packets p order by p.ingest_id, p.frame_number": {},
     "select a.frame_number, b.frame_number from packets a join packets b using (ingest_id) order by all": {},
+    "select count(*) from captures": {},
+    "select count(*) from packets": {},
+    'select Wire_Length, "ts", captures.host from packets join captures using (ingest_id) order by 3, 2, packets.Frame_Number': {},
+    "select rtt_ms, p.host from tcp_rtt p where exists (from flows f where f.client_ip = p.client_ip) order by 1, 2, syn_frame": {},
+    "select dst_ip, count(*) from packets p where exists (select 1 from flows f where f.flow_id = p.flow_id) group by all order by 1": {},
+    "select Packets from packets order by packets.ingest_id, packets.frame_number": {},
+    "select cast(f as varchar) as text from (select * exclude (ingest_id) from flows) as f order by text": {},
+    "select x.a, x.c from handshakes as x(a, b, c) order by x.a, x.c": {},
+    "with f as (select count(t) as n, t.host from captures t group by t.host) select n, host from f order by host": {},
+    "select s.address from (select h.client_ip as address, h as whole from handshakes h) s order by s.address": {},
+    "select #3 from interfaces order by 1": {},
+    "select host, name from captures natural join interfaces order by host, name": {},
+    "select columns('.*_id') from interfaces order by 1, 2": {},
+    "select packets, captured_bytes from captures order by packets, captured_bytes": {},
+    "select format from (pivot (select host, format, packets from captures) on host using sum(packets)) order by 1": {},
     "create or replace temp table mine as select frame_number from packets; select * from mine order by 1 desc": {},
     "show tables": {},
     "describe packets": {},
@@ -117,6 +133,71 @@ def test_what_is_read_later_is_what_is_read_at_once(warehouse: Warehouse, query:
         assert found.columns == expected.columns
         assert found.types == expected.types
         assert found.fetchall() == expected.fetchall()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from flows",
+        "from flows",
+        "select f.*, 1 from flows f",
+        "select columns('a.*') from flows",
+        "select flow_id from flows order by all",
+        "select #1 from flows",
+        "select F from flows as f",
+        "select main.flows from main.flows",
+        "select a from flows as f(a, b)",
+        "select flow_id from flows natural join packets",
+        "select flow_id from (summarize flows)",
+        "pivot flows on ip_version using sum(flow_id)",
+        "from flows pivot (sum(flow_id) for ip_version in (4)) select stream",
+        "select flow_id from (describe flows)",
+        "with x as (select flow_id from flows where exists (select * from captures)) select flow_id from x",
+        "insert into flows values (1)",
+    ],
+)
+def test_what_may_read_columns_that_it_does_not_name_has_all(query: str) -> None:
+    with connect() as connection:
+        assert words_of(connection, query) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ("select count(*) from flows", []),
+        ('select 2 * f.Flow_ID + max("Stream") as x from flows as f group by all order by x', ["flow_id", "stream"]),
+        ("with x as (select server_ip, first_ts from flows) select first_ts from x join y using (port)", ["server_ip", "first_ts", "port"]),
+        ("select list_transform([a], lambda b: b + c), (select d from e where f = $g) from h limit i", list("acdfi")),
+        (
+            "select a['b'], c.d, {'x': e} from f where (g, h) in (select i, j from k) qualify row_number() over (order by l) = 1",
+            list("acdeghijl"),
+        ),
+        (
+            "select case when a then b end, c between d and e, f in (g, h), i::int, j[k:l] from m union select n from o",
+            list("abcdefghijkln"),
+        ),
+    ],
+)
+def test_columns_are_among_the_words_of_any_other_select(query: str, columns: list[str]) -> None:
+    with connect() as connection:
+        words = words_of(connection, query)
+    assert words is not None
+    assert words.issuperset(columns)
+
+
+def test_a_select_gets_no_column_that_nothing_names(warehouse: Warehouse) -> None:
+    """So that DuckDB need not look at it; through a view that passes all on as well."""
+    with Session(warehouse) as session:
+        for name in ("handshakes", "tcp_rtt"):
+            few, all_there_are = session.ask(f"select server_ip from {name}", {}), session.ask(f"select * from {name}", {})
+            assert isinstance(few, Answer)
+            assert isinstance(all_there_are, Answer)
+            assert "server_ip" in few.select
+            assert "server_mss" not in few.select
+            assert "server_mss" in all_there_are.select
+        none = session.ask("select count(*) from captures", {})
+        assert isinstance(none, Answer)
+        assert "read_parquet" in none.select
 
 
 def test_every_name_is_read_later_as_at_once(warehouse: Warehouse) -> None:

@@ -1,0 +1,58 @@
+"""What a SELECT of anybody's reads of the tables and views that it names: all of their columns, or no more than those it names itself.
+
+DuckDB looks at each column of a relation in every step that rows go through before it finds out which are asked for, so that a table of
+fifty costs a question more than many an answer does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ALL_COLUMNS = {("class", "STAR"), ("class", "POSITIONAL_REFERENCE"), ("type", "PIVOT"), ("ref_type", "NATURAL")}
+"""Parts of a statement that mean columns without naming them: `*`, `columns(...)`, `order by all`, `summarize`; `#1`; a pivot's groups."""
+
+
+def words_of(connection: DuckDBPyConnection, select: str) -> set[str] | None:
+    """Returns the words of a SELECT in lower case, with all columns that it reads among them, as DuckDB's own parser takes it apart.
+
+    None where it may read others, too: by `*` or the number of a column, as a whole row (`select p from packets as p`), under names that
+    it gives to columns in their order (`from packets as p(a, b)`); and where the parser says something that it does not say of a SELECT.
+    """
+    [(text,)] = connection.execute("select json_serialize_sql($1)", [select]).fetchall()
+    parsed = json.loads(text)
+    if parsed.get("error", True):
+        return None
+    words: set[str] = set()
+    rows: set[str] = set()
+    columns: set[str] = set()
+    for part in _parts(parsed):
+        if not _ALL_COLUMNS.isdisjoint((key, value) for key, value in part.items() if isinstance(value, str)):
+            return None
+        if part.get("type") == "BASE_TABLE":
+            if part.get("column_name_alias") != []:
+                return None
+            rows.add(part["table_name"].lower())
+        if "sample" in part and part.get("alias"):
+            rows.add(part["alias"].lower())
+        if part.get("class") == "COLUMN_REF":
+            columns.add(part["column_names"][-1].lower())
+        for value in part.values():
+            words.update(item.lower() for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
+    return None if rows & columns else words
+
+
+def _parts(parsed: object) -> Iterator[dict[str, Any]]:
+    """All objects in what JSON holds, the outer before the inner."""
+    held = [parsed]
+    while held:
+        part = held.pop()
+        if isinstance(part, dict):
+            yield part
+            held += part.values()
+        elif isinstance(part, list):
+            held += part
