@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -58,7 +59,8 @@ def packets_by_file(place: Path) -> dict[str, int]:
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """After 20 kills at random moments every reader still sees whole captures, and one run to the end makes all of them right."""
     expected = make_captures(tmp_path / "in")
-    place = tmp_path / "warehouse"
+    places = (tmp_path / f"warehouse{number}" for number in itertools.count())
+    place = next(places)
     chance = random.Random(20)
     began = time.monotonic()
     subprocess.run(command(tmp_path / "measured", tmp_path / "in"), check=True, capture_output=True)
@@ -74,7 +76,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
             assert all(expected[name] == count for name, count in seen.items()), "a part of a capture is visible"
             if seen == expected:
                 # Begin anew, so that kills keep hitting a warehouse that is being filled.
-                place = tmp_path / f"warehouse{killed}"
+                place = next(places)
     done = subprocess.run(command(place, tmp_path / "in"), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert packets_by_file(place) == expected
