@@ -37,7 +37,7 @@ def words_of(connection: DuckDBPyConnection, select: str) -> set[str] | None:
             if part.get("column_name_alias") != []:
                 return None
             rows.add(part["table_name"].lower())
-        if "sample" in part and part.get("alias"):
+        if "sample" in part and part.get("alias"):  # all that can be read from may be sampled
             rows.add(part["alias"].lower())
         if part.get("class") == "COLUMN_REF":
             columns.add(part["column_names"][-1].lower())

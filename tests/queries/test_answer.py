@@ -209,6 +209,18 @@ def test_every_name_is_read_later_as_at_once(warehouse: Warehouse) -> None:
             assert asked.listed.fetchall() == another.sql(query).fetchall(), name
 
 
+def test_every_name_is_read_by_its_columns_as_whole(warehouse: Warehouse) -> None:
+    """What it reads has fewer columns then: those that somebody names."""
+    with Session(warehouse) as one, Session(warehouse) as another:
+        for name in catalog.public_names():
+            columns = another.sql(f"select * from {name} limit 0").columns
+            for chosen in (columns, columns[::2], columns[1::2]):
+                query = f"select {', '.join(chosen)} from {name} order by {', '.join(map(str, range(1, len(chosen) + 1)))}"
+                asked = one.ask(query, {})
+                assert isinstance(asked, Answer), name
+                assert asked.listed.fetchall() == another.sql(query).fetchall(), name
+
+
 @pytest.mark.parametrize(
     "query",
     [
