@@ -16,7 +16,7 @@ from ..warehouse.errors import UsageError
 from ..warehouse.schema import Type
 from ..warehouse.tables import BY_NAME, CAPTURES
 from . import catalog, relations
-from .reading import words_of
+from .reading import names_its_columns
 from .scope import MINUTE_NS, Range, Scope
 
 if TYPE_CHECKING:
@@ -200,13 +200,13 @@ class Definitions:
             free: Whether it is anybody's: then nothing is kept for it.
 
         DuckDB looks into one such statement once, but into views that read views again for each that is created. Of the tables it has
-        only columns that are named in it: a report names all that it lists, and of other statements `words_of` tells whether they do.
+        only columns that are named in it: a report names all that it lists, and other statements are looked into for it.
         Traffic that several steps read is not kept in between, which takes a third of the memory, and each step reads the files for
         itself; where these are small, whether they are read once for all steps is left to DuckDB. The traffic of a time range takes
         joins to make, and is kept.
         """
-        words = words_of(self._connection, sql) if free else relations.words(sql)
-        selects = self._selects(names, words or (), names if words is None else ())
+        whole = names if free and not names_its_columns(self._connection, sql) else ()
+        selects = self._selects(names, relations.words(sql.lower()), whole)
         texts = [*selects.values(), sql]
         self.ensure_macros(relations.words(" ".join(texts)))
         steps = []

@@ -17,33 +17,30 @@ _ALL_COLUMNS = {("class", "STAR"), ("class", "POSITIONAL_REFERENCE"), ("type", "
 """Parts of a statement that mean columns without naming them: `*`, `columns(...)`, `order by all`, `summarize`; `#1`; a pivot's groups."""
 
 
-def words_of(connection: DuckDBPyConnection, select: str) -> set[str] | None:
-    """Returns the words of a SELECT in lower case, with all columns that it reads among them, as DuckDB's own parser takes it apart.
+def names_its_columns(connection: DuckDBPyConnection, select: str) -> bool:
+    """Returns whether a statement is a SELECT that reads no column which is not among its words, as DuckDB's own parser takes it apart.
 
-    None where it may read others, too: by `*` or the number of a column, as a whole row (`select p from packets as p`), under names that
-    it gives to columns in their order (`from packets as p(a, b)`); and where the parser says something that it does not say of a SELECT.
+    Others may be read by `*` or the number of a column, as a whole row (`select p from packets as p`), or under names that it gives to
+    columns in their order (`from packets as p(a, b)`).
     """
     [(text,)] = connection.execute("select json_serialize_sql($1)", [select]).fetchall()
     parsed = json.loads(text)
     if parsed.get("error", True):
-        return None
-    words: set[str] = set()
+        return False
     rows: set[str] = set()
     columns: set[str] = set()
     for part in _parts(parsed):
         if not _ALL_COLUMNS.isdisjoint((key, value) for key, value in part.items() if isinstance(value, str)):
-            return None
+            return False
         if part.get("type") == "BASE_TABLE":
             if part.get("column_name_alias") != []:
-                return None
+                return False
             rows.add(part["table_name"].lower())
         if "sample" in part and part.get("alias"):  # all that can be read from may be sampled
             rows.add(part["alias"].lower())
         if part.get("class") == "COLUMN_REF":
             columns.add(part["column_names"][-1].lower())
-        for value in part.values():
-            words.update(item.lower() for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
-    return None if rows & columns else words
+    return rows.isdisjoint(columns)
 
 
 def _parts(parsed: object) -> Iterator[dict[str, Any]]:
